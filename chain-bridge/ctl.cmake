@@ -1,0 +1,13 @@
+# amr-chain: the Ethereum side that amr-bridge and amrctl share.
+amr_library(
+  amr-chain
+  MODULES
+  rpc
+  chain
+  chain_rpc
+  ledger
+  LINK
+  amr-common
+  PkgConfig::LWS
+  PkgConfig::JANSSON
+  Threads::Threads)
