@@ -1,0 +1,378 @@
+#include "common/options.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/file.h"
+
+#define CONFIG_FILE_MAX 65536
+
+struct value {
+    char *text;   /* as given; NULL: not set and no default */
+    char *origin; /* "default", "file:line", "environment", "command line" */
+};
+
+struct options {
+    const struct option_row *rows;
+    size_t count;
+    void *target;
+    const char *env_prefix;
+    const char *usage;
+    struct value *values;
+};
+
+int parse_u64(uint64_t *ret_value, const char *text, uint64_t min, uint64_t max, struct err *err)
+{
+    uint64_t value = 0;
+
+    if (!*text)
+        return err_set(err, "empty where a number is wanted");
+    for (const char *at = text; *at; at++) {
+        if (*at < '0' || *at > '9')
+            return err_set(err, "'%.40s' is not a whole number", text);
+        uint64_t digit = (uint64_t)(*at - '0');
+        if (value > (UINT64_MAX - digit) / 10)
+            return err_set(err, "'%.40s' is too large", text);
+        value = value * 10 + digit;
+    }
+    if (value < min || value > max)
+        return err_set(err, "%" PRIu64 " is not within %" PRIu64 "..%" PRIu64, value, min, max);
+    *ret_value = value;
+    return 0;
+}
+
+static int parse_flag(bool *ret_value, const char *text, struct err *err)
+{
+    static const char *const yes[] = {"true", "yes", "on", "1"};
+    static const char *const no[] = {"false", "no", "off", "0"};
+
+    for (size_t i = 0; i < AMR_COUNT(yes); i++) {
+        if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
+            *ret_value = strcmp(text, yes[i]) == 0;
+            return 0;
+        }
+    }
+    return err_set(err, "'%.40s' is neither true nor false", text);
+}
+
+/* Writes the parsed text to the row's field; text belongs to the options. */
+static int store_value(const struct options *options, const struct option_row *row,
+                       const char *text, struct err *err)
+{
+    char *field = (char *)options->target + row->offset;
+    uint64_t number;
+
+    switch (row->type) {
+    case OPTION_TYPE_FLAG:
+        return parse_flag((bool *)(void *)field, text, err);
+    case OPTION_TYPE_STRING:
+    case OPTION_TYPE_LIST:
+        *(const char **)(void *)field = text;
+        return 0;
+    case OPTION_TYPE_U32:
+        if (parse_u64(&number, text, row->min, row->max, err))
+            return -1;
+        *(uint32_t *)(void *)field = (uint32_t)number;
+        return 0;
+    case OPTION_TYPE_U64:
+        return parse_u64((uint64_t *)(void *)field, text, row->min, row->max, err);
+    }
+    return err_set(err, "option of unknown type");
+}
+
+static size_t find_row(const struct options *options, const char *name, size_t len)
+{
+    for (size_t i = 0; i < options->count; i++)
+        if (strlen(options->rows[i].name) == len && memcmp(options->rows[i].name, name, len) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+/* A list given twice by the same kind of origin grows; a later kind replaces it. */
+static char *joined(const struct option_row *row, const struct value *value, const char *text,
+                    const char *origin)
+{
+    bool grows = row->type == OPTION_TYPE_LIST && value->text && *value->text &&
+                 strncmp(value->origin, origin, strcspn(origin, ":")) == 0;
+
+    return grows ? xasprintf("%s,%s", value->text, text) : xstrdup(text);
+}
+
+static int set_row(struct options *options, size_t index, const char *text, const char *origin,
+                   struct err *err)
+{
+    const struct option_row *row = &options->rows[index];
+    struct value *value = &options->values[index];
+    char *copy = joined(row, value, text, origin);
+
+    if (store_value(options, row, copy, err)) {
+        free(copy);
+        return err_wrap(err, "%s: %s", origin, row->name);
+    }
+    free(value->text);
+    free(value->origin);
+    value->text = copy;
+    value->origin = xstrdup(origin);
+    return 0;
+}
+
+int options_set(struct options *options, const char *name, const char *value, const char *origin,
+                struct err *err)
+{
+    size_t index = find_row(options, name, strlen(name));
+
+    if (index == SIZE_MAX)
+        return err_set(err, "%s: unknown option '%.60s'", origin, name);
+    return set_row(options, index, value, origin, err);
+}
+
+struct options *options_new(const struct option_row *rows, size_t count, void *target,
+                            const char *env_prefix, const char *usage)
+{
+    struct options *options = xcalloc(1, sizeof(*options));
+    struct err err = ERR_INIT;
+
+    options->rows = rows;
+    options->count = count;
+    options->target = target;
+    options->env_prefix = env_prefix;
+    options->usage = usage;
+    options->values = xcalloc(count, sizeof(*options->values));
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].fallback && set_row(options, i, rows[i].fallback, "default", &err)) {
+            fprintf(stderr, "option table: %s\n", err.text);
+            abort();
+        }
+    }
+    return options;
+}
+
+void options_free(struct options *options)
+{
+    if (!options)
+        return;
+    for (size_t i = 0; i < options->count; i++) {
+        free(options->values[i].text);
+        free(options->values[i].origin);
+    }
+    free(options->values);
+    free(options);
+}
+
+static char *trim(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t len = strlen(text);
+    while (len && isspace((unsigned char)text[len - 1]))
+        text[--len] = '\0';
+    return text;
+}
+
+/* One line `name = value`, blank or # comment. */
+static int parse_line(struct options *options, char *line, const char *origin, struct err *err)
+{
+    char *start = trim(line);
+
+    if (!*start || *start == '#')
+        return 0;
+    char *equals = strchr(start, '=');
+    if (!equals)
+        return err_set(err, "%s: '%.60s' is not `name = value`", origin, start);
+    *equals = '\0';
+    return options_set(options, trim(start), trim(equals + 1), origin, err);
+}
+
+static int parse_file(struct options *options, const char *path, struct err *err)
+{
+    struct buf content = BUF_INIT;
+    int result = -1;
+    unsigned number = 0;
+
+    if (file_read(&content, path, CONFIG_FILE_MAX, err))
+        goto done;
+    buf_str(&content);
+    if (memchr(content.data, '\0', content.len)) {
+        err_set(err, "'%s' holds a zero byte: not a configuration file", path);
+        goto done;
+    }
+    char *line = (char *)content.data;
+    while (line) {
+        char *end = strchr(line, '\n');
+        if (end)
+            *end++ = '\0';
+        char *origin = xasprintf("%s:%u", path, ++number);
+        int wrong = parse_line(options, line, origin, err);
+        free(origin);
+        if (wrong)
+            goto done;
+        line = end;
+    }
+    result = 0;
+done:
+    buf_free(&content);
+    return result;
+}
+
+static char *env_name(const struct options *options, const struct option_row *row)
+{
+    char *name = xasprintf("%s_%s", options->env_prefix, row->name);
+
+    for (char *at = name; *at; at++)
+        *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+    return name;
+}
+
+static int parse_environment(struct options *options, struct err *err)
+{
+    for (size_t i = 0; options->env_prefix && i < options->count; i++) {
+        char *name = env_name(options, &options->rows[i]);
+        const char *text = getenv(name);
+        int wrong = text ? set_row(options, i, text, "environment", err) : 0;
+        free(name);
+        if (wrong)
+            return -1;
+    }
+    return 0;
+}
+
+static bool is_option(const char *argument)
+{
+    return argument[0] == '-' && argument[1] == '-' && argument[2];
+}
+
+/* --config FILE is read before everything else on the command line. */
+static int parse_config(struct options *options, int argc, char **argv, struct err *err)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const char *path = NULL;
+        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
+            path = argv[++i];
+        else if (strncmp(argv[i], "--config=", 9) == 0)
+            path = argv[i] + 9;
+        else if (strcmp(argv[i], "--config") == 0)
+            return err_set(err, "command line: --config needs a file");
+        if (path && parse_file(options, path, err))
+            return -1;
+    }
+    return 0;
+}
+
+/* argv[index] is an option: sets it and returns how many arguments it took, -1 where wrong. */
+static int parse_option(struct options *options, int argc, char **argv, int index, struct err *err)
+{
+    const char *name = argv[index] + 2;
+    size_t len = strcspn(name, "=");
+    size_t row = find_row(options, name, len);
+
+    if (len == 6 && strncmp(name, "config", 6) == 0)
+        return name[len] ? 1 : 2;
+    if (row == SIZE_MAX)
+        return err_set(err, "command line: unknown option --%.*s, see --help", (int)len, name);
+    if (name[len] == '=')
+        return set_row(options, row, name + len + 1, "command line", err) ? -1 : 1;
+    if (options->rows[row].type == OPTION_TYPE_FLAG)
+        return set_row(options, row, "true", "command line", err) ? -1 : 1;
+    if (index + 1 >= argc)
+        return err_set(err, "command line: --%s needs a value", name);
+    return set_row(options, row, argv[index + 1], "command line", err) ? -1 : 2;
+}
+
+static int parse_arguments(struct options *options, int *ret_argc, int argc, char **argv,
+                           bool *ret_dump, struct err *err)
+{
+    int kept = 0;
+    bool only_plain = false;
+
+    for (int i = 1; i < argc;) {
+        if (only_plain || !is_option(argv[i])) {
+            if (!only_plain && strcmp(argv[i], "--") == 0)
+                only_plain = true;
+            else
+                argv[1 + kept++] = argv[i];
+            i++;
+            continue;
+        }
+        if (strcmp(argv[i], "--dump-config") == 0) {
+            *ret_dump = true;
+            i++;
+            continue;
+        }
+        int taken = parse_option(options, argc, argv, i, err);
+        if (taken < 0)
+            return -1;
+        i += taken;
+    }
+    *ret_argc = kept;
+    return 0;
+}
+
+static bool asked_for(const char *option, int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], option) == 0)
+            return true;
+    return false;
+}
+
+enum options_result options_parse(struct options *options, int *ret_argc, int argc, char **argv,
+                                  struct err *err)
+{
+    bool dump = false;
+
+    if (asked_for("--help", argc, argv)) {
+        options_help(options, stdout);
+        return OPTIONS_EXIT;
+    }
+    if (asked_for("--version", argc, argv)) {
+        puts("amr-ledger " AMR_VERSION);
+        return OPTIONS_EXIT;
+    }
+    if (parse_config(options, argc, argv, err) || parse_environment(options, err) ||
+        parse_arguments(options, ret_argc, argc, argv, &dump, err))
+        return OPTIONS_WRONG;
+    if (dump) {
+        options_dump(options, stdout);
+        return OPTIONS_EXIT;
+    }
+    return OPTIONS_RUN;
+}
+
+static const char *value_word(enum option_type type)
+{
+    static const char *const words[] = {"", " TEXT", " N", " N", " LIST"};
+
+    return words[type];
+}
+
+void options_help(const struct options *options, FILE *out)
+{
+    fprintf(out, "usage: %s\n\noptions:\n", options->usage);
+    fprintf(out, "  --config FILE\n      read `name = value` lines from FILE\n");
+    for (size_t i = 0; i < options->count; i++) {
+        const struct option_row *row = &options->rows[i];
+        fprintf(out, "  --%s%s\n      %s", row->name, value_word(row->type), row->help);
+        if (row->fallback && *row->fallback && row->type != OPTION_TYPE_FLAG)
+            fprintf(out, " (default %s)", row->fallback);
+        fputc('\n', out);
+    }
+    fprintf(out, "  --dump-config\n      print every option, its value and where it came from\n"
+                 "  --help, --version\n");
+    if (options->env_prefix)
+        fprintf(out, "\nEach option can also stand in the environment, as %s_NAME.\n",
+                options->env_prefix);
+}
+
+void options_dump(const struct options *options, FILE *out)
+{
+    for (size_t i = 0; i < options->count; i++) {
+        const struct value *value = &options->values[i];
+        if (value->text)
+            fprintf(out, "# %s\n%s = %s\n", value->origin, options->rows[i].name, value->text);
+        else
+            fprintf(out, "# not set\n# %s =\n", options->rows[i].name);
+    }
+}

@@ -1,0 +1,103 @@
+/*
+ * options.h: one row per option; command line, environment, file, --help and --dump-config
+ * all come from that row.
+ *
+ *   static const struct option_row ROWS[] = {
+ *       OPTION_U32(struct config, batch_age_ms, "batch-age-ms", "2000", 1, 600000,
+ *                  "seal a batch when its oldest reading is this old"),
+ *   };
+ *
+ * Later beats earlier: default, configuration file (`name = value`, # comments), environment
+ * (PREFIX_BATCH_AGE_MS), command line (--batch-age-ms 500 or --batch-age-ms=500; a flag without a
+ * value is true). Unknown names, values that do not parse or are out of range: refused, naming
+ * where they stand (file:line, environment, command line). Strings are owned by the options handle
+ * and live until options_free.
+ */
+#ifndef AMR_COMMON_OPTIONS_H
+#define AMR_COMMON_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/err.h"
+
+enum option_type {
+    OPTION_TYPE_FLAG,   /* bool */
+    OPTION_TYPE_STRING, /* const char *; NULL where not given and no default */
+    OPTION_TYPE_U32,    /* uint32_t within min..max */
+    OPTION_TYPE_U64,    /* uint64_t within min..max */
+    OPTION_TYPE_LIST    /* const char * of comma-separated values; giving it again appends */
+};
+
+struct option_row {
+    const char *name;
+    enum option_type type;
+    size_t offset;
+    const char *fallback; /* default as text; NULL: none */
+    uint64_t min;
+    uint64_t max;
+    const char *help;
+};
+
+#define OPTION_FLAG(config, field, name, help)                                                     \
+    {                                                                                              \
+        name, OPTION_TYPE_FLAG, offsetof(config, field), "false", 0, 0, help                       \
+    }
+#define OPTION_STRING(config, field, name, fallback, help)                                         \
+    {                                                                                              \
+        name, OPTION_TYPE_STRING, offsetof(config, field), fallback, 0, 0, help                    \
+    }
+#define OPTION_LIST(config, field, name, fallback, help)                                           \
+    {                                                                                              \
+        name, OPTION_TYPE_LIST, offsetof(config, field), fallback, 0, 0, help                      \
+    }
+#define OPTION_U32(config, field, name, fallback, min, max, help)                                  \
+    {                                                                                              \
+        name, OPTION_TYPE_U32, offsetof(config, field), fallback, min, max, help                   \
+    }
+#define OPTION_U64(config, field, name, fallback, min, max, help)                                  \
+    {                                                                                              \
+        name, OPTION_TYPE_U64, offsetof(config, field), fallback, min, max, help                   \
+    }
+
+struct options;
+
+/** What the caller does next. */
+enum options_result {
+    OPTIONS_RUN,  /* go on */
+    OPTIONS_EXIT, /* --help, --version or --dump-config was answered on stdout: exit 0 */
+    OPTIONS_WRONG /* err says what; exit 2 */
+};
+
+/**
+ * target is the struct that the rows' offsets are in; it gets the defaults here. env_prefix such as
+ * "AMR_BRIDGE", or NULL for no environment. usage is the line(s) after "usage: ".
+ */
+struct options *options_new(const struct option_row *rows, size_t count, void *target,
+                            const char *env_prefix, const char *usage) AMR_NODISCARD;
+void options_free(struct options *options);
+
+/**
+ * Reads --config FILE, the environment and the command line. Arguments that are not options are
+ * moved to the front: ret_argc of them stand at argv[1]... --help, --version, --dump-config and
+ * --config are known to every program.
+ */
+enum options_result options_parse(struct options *options, int *ret_argc, int argc, char **argv,
+                                  struct err *err) AMR_NODISCARD;
+
+/** Sets one option by name; origin tells people where it came from ("mosquitto.conf"). */
+int options_set(struct options *options, const char *name, const char *value, const char *origin,
+                struct err *err) AMR_NODISCARD;
+
+/** Usage, then a line or two per option with its default. */
+void options_help(const struct options *options, FILE *out);
+/** Every option as `name = value` under a comment that tells its origin: a valid file again. */
+void options_dump(const struct options *options, FILE *out);
+
+/** A whole decimal number within min..max, nothing before or after it. */
+int parse_u64(uint64_t *ret_value, const char *text, uint64_t min, uint64_t max,
+              struct err *err) AMR_NODISCARD;
+
+#endif
