@@ -1,0 +1,462 @@
+#include "broker-plugin/door.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker-plugin/admission.h"
+#include "broker-plugin/clients.h"
+#include "broker-plugin/counters.h"
+#include "broker-plugin/members.h"
+#include "broker-plugin/notices.h"
+#include "common/buf.h"
+#include "common/signer.h"
+#include "common/topic.h"
+
+#define TICK_MS    250
+#define REFRESH_MS 500
+#define SWEEP_MS   60000
+
+struct door {
+    struct door_config config;
+    const struct broker *broker;
+    struct log *log;
+    const struct clock *clock;
+    struct counters counters;
+    struct recoverer *recoverer;
+    struct members *members;
+    struct clients *clients;
+    struct accounts *accounts;
+    struct notices *notices;
+    uint64_t started_unix_s;
+    bool reloading;
+    bool sort_out;     /* somebody connected may have to go */
+    bool registry_bad; /* could not be read the last time */
+    char registry_text[sizeof(((struct err *)0)->text)];
+    uint64_t tick_due_ms;
+    uint64_t refresh_due_ms;
+    uint64_t summary_due_ms;
+    uint64_t sweep_due_ms;
+};
+
+static void refresh(struct door *door);
+
+struct door *door_new(const struct door_config *config, const struct broker *broker,
+                      struct log *log, const struct clock *clock)
+{
+    struct door *door = xcalloc(1, sizeof *door);
+    door->config = *config;
+    door->broker = broker;
+    door->log = log;
+    door->clock = clock;
+    door->started_unix_s = clock_unix_s(clock);
+    door->recoverer = recoverer_new();
+    door->members = members_new(config->registry, (uint16_t)config->group);
+    door->clients = clients_new();
+    door->accounts = accounts_new(&door->config.limits);
+    const struct notices_config notices = {.broker = broker,
+                                           .group = (uint16_t)config->group,
+                                           .log = log,
+                                           .clock = clock,
+                                           .counters = &door->counters};
+    door->notices = notices_new(&notices);
+    refresh(door);
+    return door;
+}
+
+void door_free(struct door *door)
+{
+    if (!door)
+        return;
+    notices_free(door->notices);
+    clients_free(door->clients);
+    accounts_free(door->accounts);
+    members_free(door->members);
+    recoverer_free(door->recoverer);
+    free(door);
+}
+
+/* Logging in */
+
+/* Why somebody stays outside: a cause of INTERFACES.md and a text. */
+struct refusal {
+    const char *cause;
+    struct err text;
+};
+
+static int refuse(struct refusal *refusal, const char *cause, const char *text)
+{
+    refusal->cause = cause;
+    return err_set(&refusal->text, "%s", text);
+}
+
+static int check_meter(struct door *door, struct member **ret_member, const struct identity *who,
+                       struct refusal *refusal)
+{
+    if (!members_ready(door->members))
+        return refuse(refusal, "registry", "no registry yet: no meter is admitted");
+    struct member *member = members_by_signer(door->members, &who->signer);
+    if (!member || member->status == METER_UNKNOWN)
+        return refuse(refusal, cause_text(CAUSE_UNKNOWN),
+                      "this signer is not registered in this group");
+    if (member->status == METER_CLOSED)
+        return refuse(refusal, cause_text(CAUSE_CLOSED), "the meter is closed in the registry");
+    *ret_member = member;
+    return 0;
+}
+
+static int check_login(struct door *door, struct identity *ret_who, struct member **ret_member,
+                       const struct door_login *login, struct refusal *refusal)
+{
+    if (!login->certificate)
+        return refuse(refusal, "certificate", "no client certificate");
+    if (identity_from_certificate(ret_who, login->certificate, &refusal->text) < 0) {
+        refusal->cause = "certificate";
+        return -1;
+    }
+    if (!login->client_id || !identity_owns_client_id(ret_who, login->client_id))
+        return refuse(refusal, "client-id", "the client id is not the certificate's name");
+    return ret_who->role == ROLE_METER ? check_meter(door, ret_member, ret_who, refusal) : 0;
+}
+
+static void login_refused(struct door *door, struct account *account,
+                          const struct door_login *login, const struct refusal *refusal)
+{
+    struct notice notice = {.what = "login refused",
+                            .cause = refusal->cause,
+                            .client_id = login->client_id,
+                            .address = login->address,
+                            .text = refusal->text.text};
+    door->counters.logins_refused++;
+    notices_alarm(door->notices, account, &notice);
+}
+
+static void login_accepted(struct door *door, const struct identity *who, struct member *member,
+                           struct account *account, const struct door_login *login)
+{
+    struct client *client =
+        clients_add(door->clients, login->handle, who, login->client_id, login->address);
+    client->member = member;
+    client->account = account;
+    door->counters.logins++;
+    log_debug(door->log, "login client=%s role=%s address=%s meter=%" PRIu32, client->id,
+              role_text(who->role), client->address, member ? member->meter : 0);
+}
+
+/* A login without a name yet is accounted to its address, so that one source cannot fill the log.
+ */
+static void refuse_stranger(struct door *door, const struct door_login *login,
+                            const struct refusal *refusal)
+{
+    uint64_t now_ms = clock_mono_ms(door->clock);
+    struct account *account =
+        account_hold(door->accounts, login->address ? login->address : "nowhere", now_ms);
+    login_refused(door, account, login, refusal);
+    account_release(door->accounts, account, now_ms);
+}
+
+bool door_login(struct door *door, const struct door_login *login,
+                char ret_username[IDENTITY_USERNAME])
+{
+    struct identity who = {0};
+    struct member *member = NULL;
+    struct refusal refusal = {NULL, ERR_INIT};
+    uint64_t now_ms = clock_mono_ms(door->clock);
+    ret_username[0] = '\0';
+    /* Asked again about sessions let in before. Refusing an offline one crashes the broker
+     * (2.0.x); whoever must go is disconnected by door_tick. */
+    if (clients_find(door->clients, login->handle))
+        return true;
+    if (door->reloading && !login->certificate)
+        return identity_from_username(&who, login->username) == 0;
+    if (check_login(door, &who, &member, login, &refusal) < 0) {
+        refuse_stranger(door, login, &refusal);
+        return false;
+    }
+    struct account *account =
+        account_hold(door->accounts, identity_username(ret_username, &who), now_ms);
+    if (account_is_shut(account, now_ms)) {
+        refuse(&refusal, "shut-out", "shut out for a while after too many refused messages");
+        login_refused(door, account, login, &refusal);
+        account_release(door->accounts, account, now_ms);
+        return false;
+    }
+    login_accepted(door, &who, member, account, login);
+    return true;
+}
+
+void door_logout(struct door *door, const void *handle)
+{
+    struct client *client = clients_find(door->clients, handle);
+    if (!client)
+        return;
+    account_release(door->accounts, client->account, clock_mono_ms(door->clock));
+    clients_remove(door->clients, client);
+}
+
+/* Topics and messages */
+
+static void strike(struct door *door, struct client *client)
+{
+    struct notice notice = {.what = "client shut out",
+                            .cause = "shut-out",
+                            .client_id = client->id,
+                            .address = client->address,
+                            .meter = client->member ? client->member->meter : 0,
+                            .text = "too many refused messages"};
+    if (!account_strike(door->accounts, client->account, clock_mono_ms(door->clock)))
+        return;
+    door->counters.shut_out++;
+    door->sort_out = true;
+    notices_alarm(door->notices, NULL, &notice);
+}
+
+static const char *const ACTION_TEXT[] = {[ACCESS_READ] = "read denied",
+                                          [ACCESS_WRITE] = "publish denied",
+                                          [ACCESS_WILL] = "Will denied",
+                                          [ACCESS_SUBSCRIBE] = "subscribe denied"};
+
+static void access_denied(struct door *door, struct client *client,
+                          const struct door_request *request, const struct access_request *access,
+                          const char *why)
+{
+    char topic[2 * TOPIC_MAX];
+    struct err text = ERR_INIT;
+    bool meter = access->who->role == ROLE_METER;
+    log_quote(topic, sizeof topic, request->topic, strlen(request->topic));
+    err_set(&text, "%s: topic %s", why, topic);
+    struct notice notice = {.what = ACTION_TEXT[access->action],
+                            .cause = "denied",
+                            .client_id = request->client_id,
+                            .address = client ? client->address : NULL,
+                            .serial = meter ? access->who->name : NULL,
+                            .meter = client && client->member ? client->member->meter : 0,
+                            .text = text.text};
+    door->counters.denied++;
+    notices_alarm(door->notices, client ? client->account : NULL, &notice);
+    if (!client || client->replaced)
+        return;
+    notice.meter = 0;
+    if (meter && access->action == ACCESS_WRITE)
+        notices_reject(door->notices, &notice, CAUSE_IDENTITY);
+    strike(door, client);
+}
+
+bool door_access(struct door *door, const struct door_request *request)
+{
+    struct identity offline;
+    struct client *client = clients_find(door->clients, request->handle);
+    if (!client && identity_from_username(&offline, request->username) < 0)
+        return false;
+    struct access_request access = {.who = client ? &client->who : &offline,
+                                    .action = request->action,
+                                    .topic = request->topic,
+                                    .retain = request->retain};
+    /* Wills skip door_message, and are sent when the client is gone or another took its place. */
+    if (request->action == ACCESS_WRITE && (!client || client->replaced))
+        access.action = ACCESS_WILL;
+    const char *why = access_check((uint16_t)door->config.group, &access);
+    if (!why)
+        return true;
+    if (request->action != ACCESS_READ)
+        access_denied(door, client, request, &access, why);
+    return false;
+}
+
+static void judge(struct door *door, struct admission_verdict *ret_verdict, struct client *client,
+                  const struct topic *topic, const void *payload, size_t len)
+{
+    const struct admission admission = {
+        .domain = members_domain(door->members),
+        .recoverer = door->recoverer,
+        .check_signature = door->config.check_signature,
+        .bytes_max = door->config.report_bytes_max,
+        .future_tolerance_s = door->config.future_tolerance_s,
+        .now_s = clock_unix_s(door->clock),
+    };
+    if (!account_charge(door->accounts, client->account, len, clock_mono_ms(door->clock))) {
+        *ret_verdict = (struct admission_verdict){.cause = CAUSE_RATE};
+        err_set(&ret_verdict->reason, "too many messages or bytes, send slower");
+    } else if (topic->kind == TOPIC_READING) {
+        admission_report(&admission, ret_verdict, client->member, payload, len);
+    } else if (topic->kind == TOPIC_EVENT) {
+        admission_event(&admission, ret_verdict, client->member, payload, len);
+    } else if (topic->kind == TOPIC_COMMAND_ACK) {
+        admission_result(&admission, ret_verdict, client->member, payload, len);
+    } else {
+        admission_other(&admission, ret_verdict, client->member, len);
+    }
+}
+
+static void admitted(struct door *door, const struct topic *topic, bool resent)
+{
+    bool counts = topic->kind == TOPIC_READING || topic->kind == TOPIC_EVENT ||
+                  topic->kind == TOPIC_COMMAND_ACK;
+    if (resent)
+        door->counters.resent++;
+    else if (counts)
+        door->counters.admitted++;
+    else
+        door->counters.other++;
+}
+
+static void rejected(struct door *door, struct client *client, const struct topic *topic,
+                     const struct admission_verdict *verdict)
+{
+    struct notice notice = {.what = topic->kind == TOPIC_READING ? "report rejected"
+                                                                 : "message rejected",
+                            .cause = cause_text(verdict->cause),
+                            .client_id = client->id,
+                            .address = client->address,
+                            .serial = client->who.name,
+                            .meter = verdict->meter,
+                            .sequence = verdict->sequence,
+                            .text = verdict->reason.text};
+    door->counters.rejected[verdict->cause]++;
+    bool told = notices_alarm(door->notices, client->account, &notice);
+    /* A flood is not answered message by message. */
+    if (told || verdict->cause != CAUSE_RATE)
+        notices_reject(door->notices, &notice, verdict->cause);
+    strike(door, client);
+}
+
+bool door_message(struct door *door, const void *handle, const char *topic_text,
+                  const void *payload, size_t len)
+{
+    struct topic topic;
+    struct admission_verdict verdict;
+    struct client *client = clients_find(door->clients, handle);
+    if (!client || topic_parse(&topic, topic_text) < 0)
+        return false;
+    if (client->who.role != ROLE_METER)
+        return true;
+    if (account_is_shut(client->account, clock_mono_ms(door->clock)))
+        return false;
+    judge(door, &verdict, client, &topic, payload, len);
+    if (verdict.cause == CAUSE_NONE) {
+        admitted(door, &topic, verdict.resent);
+        return true;
+    }
+    rejected(door, client, &topic, &verdict);
+    return false;
+}
+
+/* Time */
+
+void door_reload(struct door *door)
+{
+    door->reloading = true;
+}
+
+static bool must_go(const struct door *door, const struct client *client, uint64_t now_ms)
+{
+    (void)door;
+    if (client->replaced)
+        return false; /* going already; its client id is another's now */
+    if (account_is_shut(client->account, now_ms))
+        return true;
+    return client->who.role == ROLE_METER &&
+           (client->member->status != METER_ACTIVE ||
+            !eth_address_equal(&client->member->signer, &client->who.signer));
+}
+
+static void disconnect(struct door *door, const char *client_id)
+{
+    log_info(door->log, "client disconnected client=%s", client_id);
+    door->counters.disconnected++;
+    door->broker->disconnect(door->broker->cookie, client_id);
+}
+
+/* Names first: disconnecting takes clients out of the table that is walked here. */
+static void sort_out(struct door *door)
+{
+    struct buf names = BUF_INIT;
+    uint64_t now_ms = clock_mono_ms(door->clock);
+    for (struct client *client = clients_next(door->clients, NULL); client;
+         client = clients_next(door->clients, client))
+        if (must_go(door, client, now_ms))
+            buf_append(&names, client->id, strlen(client->id) + 1);
+    for (size_t at = 0; at < names.len; at += strlen((const char *)names.data + at) + 1)
+        disconnect(door, (const char *)names.data + at);
+    buf_free(&names);
+    door->sort_out = false;
+}
+
+static void registry_failed(struct door *door, const struct err *err)
+{
+    struct notice notice = {.what = members_ready(door->members)
+                                        ? "registry not readable, the last good state stays"
+                                        : "registry not readable, no meter is admitted",
+                            .cause = "registry",
+                            .text = err->text};
+    if (door->registry_bad && strcmp(door->registry_text, err->text) == 0)
+        return;
+    door->registry_bad = true;
+    memcpy(door->registry_text, err->text, sizeof door->registry_text);
+    notices_alarm(door->notices, NULL, &notice);
+}
+
+static void registry_read(struct door *door, bool changed)
+{
+    if (!changed && !door->registry_bad)
+        return;
+    const struct registry_head *head = members_head(door->members);
+    log_info(door->log, "registry read meters=%zu block=%" PRIu64 " revision=%" PRIu64,
+             members_count(door->members), head->block, head->revision);
+    door->registry_bad = false;
+    door->sort_out = true;
+}
+
+static void refresh(struct door *door)
+{
+    struct err err = ERR_INIT;
+    bool changed = false;
+    if (members_refresh(door->members, &changed, &err) < 0)
+        registry_failed(door, &err);
+    else
+        registry_read(door, changed);
+}
+
+static void publish_summary(struct door *door)
+{
+    char topic[TOPIC_MAX];
+    struct buf payload = BUF_INIT;
+    const struct counters_gauges gauges = {
+        .unix_s = clock_unix_s(door->clock),
+        .started_unix_s = door->started_unix_s,
+        .clients = clients_count(door->clients),
+        .meters_connected = clients_count_role(door->clients, ROLE_METER),
+        .meters_registered = members_count(door->members),
+        .registry_ready = members_ready(door->members),
+        .registry_good = !door->registry_bad,
+        .registry = members_head(door->members),
+    };
+    counters_print(&payload, &door->counters, &gauges);
+    topic_format(topic, (uint16_t)door->config.group, NULL, TOPIC_SERVER_BROKER);
+    door->broker->publish(door->broker->cookie, NULL, topic, payload.data, payload.len, true);
+    buf_free(&payload);
+}
+
+static bool due(uint64_t *due_ms, uint64_t now_ms, uint64_t every_ms)
+{
+    if (now_ms < *due_ms)
+        return false;
+    *due_ms = now_ms + every_ms;
+    return true;
+}
+
+void door_tick(struct door *door)
+{
+    uint64_t now_ms = clock_mono_ms(door->clock);
+    door->reloading = false;
+    if (!due(&door->tick_due_ms, now_ms, TICK_MS))
+        return;
+    if (due(&door->refresh_due_ms, now_ms, REFRESH_MS))
+        refresh(door);
+    if (door->sort_out)
+        sort_out(door);
+    if (due(&door->summary_due_ms, now_ms, door->config.summary_s * UINT64_C(1000)))
+        publish_summary(door);
+    if (due(&door->sweep_due_ms, now_ms, SWEEP_MS))
+        accounts_sweep(door->accounts, now_ms);
+}
