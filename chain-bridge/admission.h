@@ -1,0 +1,30 @@
+/*
+ * admission.h: the decision on one verified message, against and into the store.
+ *
+ * Runs inside a transaction of the writer; nothing may be told to anybody before its commit. An
+ * exact repeat of a known report changes nothing and is answered again. A report may fill a gap
+ * behind later ones as long as nothing behind it was claimed: then the chain would refuse it.
+ * Authentic reports that are refused for what they say use up their sequence number, so that the
+ * meter's next reports do not wait for it; everything refused goes to quarantine.
+ */
+#ifndef AMR_BRIDGE_ADMISSION_H
+#define AMR_BRIDGE_ADMISSION_H
+
+#include "chain-bridge/store.h"
+#include "chain-bridge/verify.h"
+
+enum admission_kind { ADMITTED, REPEATED, REFUSED };
+
+struct admission {
+    enum admission_kind kind;
+    bool used_sequence;     /* REFUSED: a row was kept for it */
+    struct receipt receipt; /* the answer */
+    char serial[SERIAL_MAX + 1];
+    uint32_t readings; /* ADMITTED */
+};
+
+/** May change verdict: cause and text of a refusal found here. -1: the store failed. */
+int admission_decide(struct store *store, struct admission *ret_admission, struct verdict *verdict,
+                     const struct message *message, struct err *err) AMR_NODISCARD;
+
+#endif

@@ -1,0 +1,276 @@
+#include "chain-bridge/intake.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "chain-bridge/admission.h"
+#include "chain-bridge/queue.h"
+#include "chain-bridge/store_quarantine.h"
+#include "common/buf.h"
+
+/* A message on its way, with what was found out about it. */
+struct item {
+    struct message *message;
+    struct verdict verdict;
+    struct admission admission;
+};
+
+struct intake {
+    struct intake_config config;
+    struct queue *offered;  /* struct message */
+    struct queue *verified; /* struct item */
+    pthread_t *workers;
+    uint32_t worker_count;
+    pthread_t writer;
+    bool writer_runs;
+    atomic_bool shedding;
+    /* The writer's: */
+    struct item **group;
+    bool store_failing;
+    bool disk_low;
+    uint64_t disk_checked_ms;
+};
+
+static void tell(struct intake *intake, const char *cause, const char *text)
+{
+    struct alarm alarm = {.cause = cause, .text = text};
+    log_unusual(intake->config.log, "%s", text);
+    intake->config.notices.alarm(intake->config.notices.cookie, &alarm);
+}
+
+void intake_offer(struct intake *intake, const char *topic, const void *payload, size_t len)
+{
+    const struct clock *clock = intake->config.verifier.clock;
+    struct message *message = message_new(topic, payload, len, clock_unix_ms(clock));
+    status_add(intake->config.status, STATUS_RECEIVED, 1);
+    if (message && queue_try_push(intake->offered, message)) {
+        atomic_store(&intake->shedding, false);
+        return;
+    }
+    free(message);
+    status_add(intake->config.status, STATUS_SHED, 1);
+    if (!atomic_exchange(&intake->shedding, true))
+        tell(intake, "shed", "intake queue is full, shedding reports without receipt");
+}
+
+static void *work(void *cookie)
+{
+    struct intake *intake = cookie;
+    void *message;
+    while (queue_pop(intake->offered, &message, 1) == 1) {
+        struct item *item = xcalloc(1, sizeof(*item));
+        item->message = message;
+        verify_message(&intake->config.verifier, &item->verdict, item->message);
+        if (!queue_push(intake->verified, item)) {
+            free(item->message);
+            free(item);
+        }
+    }
+    return NULL;
+}
+
+/* Whether the disk has room; measured once a second. */
+static bool disk_has_room(struct intake *intake)
+{
+    const struct intake_config *config = &intake->config;
+    uint64_t now_ms = clock_mono_ms(config->verifier.clock);
+    struct statvfs fs;
+    if (config->min_free_mib == 0)
+        return true;
+    if (intake->disk_checked_ms && now_ms - intake->disk_checked_ms < 1000)
+        return !intake->disk_low;
+    intake->disk_checked_ms = now_ms ? now_ms : 1;
+    if (statvfs(config->disk_path, &fs) < 0)
+        return !intake->disk_low;
+    bool low = (uint64_t)fs.f_bavail * fs.f_frsize >> 20 < config->min_free_mib;
+    if (low && !intake->disk_low)
+        tell(intake, "disk-low", "free disk space is below the floor, nothing is accepted");
+    if (!low && intake->disk_low)
+        log_info(config->log, "free disk space is back");
+    intake->disk_low = low;
+    return !low;
+}
+
+static int write_group(struct intake *intake, size_t count, struct err *err)
+{
+    struct store *store = intake->config.store;
+    uint64_t trimmed;
+    bool refused = false;
+    for (size_t i = 0; i < count; i++) {
+        struct item *item = intake->group[i];
+        if (admission_decide(store, &item->admission, &item->verdict, item->message, err) < 0)
+            return -1;
+        refused = refused || item->admission.kind == REFUSED;
+    }
+    if (!refused)
+        return 0;
+    if (store_quarantine_trim(store, intake->config.quarantine_max, &trimmed, err) < 0)
+        return -1;
+    if (trimmed)
+        log_unusual(intake->config.log, "quarantine is full, oldest dropped rows=%llu",
+                    (unsigned long long)trimmed);
+    return 0;
+}
+
+static int commit_group(struct intake *intake, size_t count, struct err *err)
+{
+    struct store *store = intake->config.store;
+    if (store_begin(store, err) < 0)
+        return -1;
+    if (write_group(intake, count, err) < 0 || store_commit(store, err) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return 0;
+}
+
+static void tell_refusal(struct intake *intake, const struct item *item)
+{
+    const struct verdict *verdict = &item->verdict;
+    struct alarm alarm = {.cause = cause_text(verdict->cause),
+                          .serial = verdict->serial,
+                          .meter = verdict->report.meter,
+                          .sequence = verdict->report.sequence,
+                          .text = verdict->text};
+    char quoted[200];
+    log_unusual(intake->config.log,
+                "report refused cause=%s serial=%s meter=%u sequence=%u text=%s", alarm.cause,
+                verdict->serial, (unsigned)alarm.meter, (unsigned)alarm.sequence,
+                log_quote(quoted, sizeof(quoted), verdict->text, strlen(verdict->text)));
+    intake->config.notices.alarm(intake->config.notices.cookie, &alarm);
+}
+
+static int by_sequence(const void *a, const void *b)
+{
+    const struct item *x = *(struct item *const *)a;
+    const struct item *y = *(struct item *const *)b;
+    const struct receipt *p = &x->admission.receipt;
+    const struct receipt *q = &y->admission.receipt;
+    if (p->meter != q->meter)
+        return p->meter < q->meter ? -1 : 1;
+    return (p->first > q->first) - (p->first < q->first);
+}
+
+static bool follows(const struct item *item, const struct item *next)
+{
+    const struct receipt *a = &item->admission.receipt;
+    const struct receipt *b = &next->admission.receipt;
+    return a->status == RECEIPT_STORED && b->status == RECEIPT_STORED && a->meter == b->meter &&
+           (b->first == a->last + 1 || b->first == a->last) &&
+           strcmp(item->admission.serial, next->admission.serial) == 0;
+}
+
+/* One receipt for each run of sequences with the same answer. */
+static void answer(struct intake *intake, size_t count)
+{
+    const struct notices *notices = &intake->config.notices;
+    qsort(intake->group, count, sizeof(*intake->group), by_sequence);
+    for (size_t i = 0; i < count; i++) {
+        struct item *item = intake->group[i];
+        if (i + 1 < count && follows(item, intake->group[i + 1]))
+            intake->group[i + 1]->admission.receipt.first = item->admission.receipt.first;
+        else if (item->admission.serial[0])
+            notices->receipt(notices->cookie, item->admission.serial, &item->admission.receipt);
+    }
+}
+
+static void count_group(struct intake *intake, size_t count)
+{
+    struct status *status = intake->config.status;
+    bool stored = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct item *item = intake->group[i];
+        const struct admission *admission = &item->admission;
+        stored = stored || admission->kind == ADMITTED;
+        status_add(status, STATUS_STORED, admission->kind == ADMITTED);
+        status_add(status, STATUS_BACKLOG, admission->kind == ADMITTED);
+        status_add(status, STATUS_REPEATED, admission->kind == REPEATED);
+        status_add(status, STATUS_QUARANTINED, admission->kind == REFUSED);
+        status_add(status, STATUS_REJECTED, admission->used_sequence);
+        if (admission->kind == REFUSED)
+            tell_refusal(intake, item);
+    }
+    if (status_get(status, STATUS_QUARANTINED) > intake->config.quarantine_max)
+        status_set(status, STATUS_QUARANTINED, intake->config.quarantine_max);
+    if (stored && intake->config.on_stored)
+        intake->config.on_stored(intake->config.cookie);
+}
+
+static void handle_group(struct intake *intake, size_t count)
+{
+    struct err err = ERR_INIT;
+    if (!disk_has_room(intake)) {
+        status_add(intake->config.status, STATUS_SHED, (int64_t)count);
+    } else if (commit_group(intake, count, &err) < 0) {
+        status_add(intake->config.status, STATUS_SHED, (int64_t)count);
+        if (!intake->store_failing)
+            tell(intake, "store-failed", err.text);
+        intake->store_failing = true;
+    } else {
+        intake->store_failing = false;
+        count_group(intake, count);
+        answer(intake, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        free(intake->group[i]->message);
+        free(intake->group[i]);
+    }
+}
+
+static void *write_groups(void *cookie)
+{
+    struct intake *intake = cookie;
+    size_t count;
+    while ((count = queue_pop(intake->verified, (void **)intake->group, intake->config.group_max)) >
+           0)
+        handle_group(intake, count);
+    return NULL;
+}
+
+static int start(struct intake *intake, struct err *err)
+{
+    if (pthread_create(&intake->writer, NULL, write_groups, intake) != 0)
+        return err_set(err, "intake: cannot start the writer thread");
+    intake->writer_runs = true;
+    for (uint32_t i = 0; i < intake->config.workers; i++) {
+        if (pthread_create(&intake->workers[i], NULL, work, intake) != 0)
+            return err_set(err, "intake: cannot start a worker thread");
+        intake->worker_count++;
+    }
+    return 0;
+}
+
+struct intake *intake_new(const struct intake_config *config, struct err *err)
+{
+    struct intake *intake = xcalloc(1, sizeof(*intake));
+    intake->config = *config;
+    intake->offered = queue_new(config->queue_reports);
+    intake->verified = queue_new(config->group_max);
+    intake->workers = xcalloc(config->workers, sizeof(*intake->workers));
+    intake->group = xcalloc(config->group_max, sizeof(*intake->group));
+    if (start(intake, err) < 0) {
+        intake_free(intake);
+        return NULL;
+    }
+    return intake;
+}
+
+void intake_free(struct intake *intake)
+{
+    if (!intake)
+        return;
+    queue_close(intake->offered);
+    for (uint32_t i = 0; i < intake->worker_count; i++)
+        pthread_join(intake->workers[i], NULL);
+    queue_close(intake->verified);
+    if (intake->writer_runs)
+        pthread_join(intake->writer, NULL);
+    queue_free(intake->offered);
+    queue_free(intake->verified);
+    free(intake->workers);
+    free(intake->group);
+    free(intake);
+}

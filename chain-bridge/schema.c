@@ -1,0 +1,100 @@
+#include "chain-bridge/schema.h"
+
+#include "common/attr.h"
+
+/* report.state: 0 stored, 1 claimed, 2 sealed, 3 rejected; batch.state: 0 open,
+ * 1 sealed, 2 halted, 3 split into others */
+static const char *const MIGRATIONS[] = {
+    "CREATE TABLE identity (one INTEGER PRIMARY KEY CHECK (one = 1), chain_id INTEGER NOT NULL,"
+    " contract BLOB NOT NULL, account BLOB NOT NULL);"
+    "CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), block INTEGER NOT NULL,"
+    " hash BLOB NOT NULL);"
+    "CREATE TABLE meter (meter INTEGER PRIMARY KEY, serial TEXT NOT NULL,"
+    " claimed INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE report (id INTEGER PRIMARY KEY, meter INTEGER NOT NULL,"
+    " sequence INTEGER NOT NULL, state INTEGER NOT NULL, received_ms INTEGER NOT NULL,"
+    " readings INTEGER NOT NULL, digest BLOB NOT NULL, body BLOB NOT NULL, batch INTEGER,"
+    " cause INTEGER NOT NULL DEFAULT 0, UNIQUE (meter, sequence));"
+    "CREATE INDEX report_waiting ON report (received_ms) WHERE state = 0;"
+    "CREATE INDEX report_batch ON report (batch) WHERE batch IS NOT NULL;"
+    "CREATE TABLE batch (id INTEGER PRIMARY KEY, root BLOB NOT NULL, state INTEGER NOT NULL,"
+    " reports INTEGER NOT NULL, readings INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+    " hash BLOB, block INTEGER, number INTEGER, gas_used INTEGER, gas_price INTEGER,"
+    " rejected INTEGER, sealed_ms INTEGER);"
+    "CREATE INDEX batch_halted ON batch (id) WHERE state = 2;"
+    "CREATE TABLE tx (nonce INTEGER PRIMARY KEY, batch INTEGER NOT NULL, open INTEGER NOT NULL,"
+    " gas_limit INTEGER NOT NULL, data BLOB, raw BLOB);"
+    "CREATE INDEX tx_open ON tx (nonce) WHERE open = 1;"
+    "CREATE TABLE attempt (id INTEGER PRIMARY KEY, nonce INTEGER NOT NULL, hash BLOB NOT NULL,"
+    " tip INTEGER NOT NULL, max_fee INTEGER NOT NULL, created_ms INTEGER NOT NULL);"
+    "CREATE INDEX attempt_nonce ON attempt (nonce);"
+    "CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, received_ms INTEGER NOT NULL,"
+    " cause INTEGER NOT NULL, text TEXT NOT NULL, topic TEXT NOT NULL, meter INTEGER NOT NULL,"
+    " sequence INTEGER NOT NULL, payload BLOB NOT NULL);",
+};
+
+#define REPORT_COLUMNS "SELECT id, meter, sequence, state, received_ms, digest, body, batch, cause "
+
+static const char *const STATEMENTS[STORE_STATEMENTS] = {
+    [IDENTITY_GET] = "SELECT chain_id, contract, account FROM identity",
+    [IDENTITY_PUT] = "INSERT INTO identity VALUES (1, ?, ?, ?)",
+    [CURSOR_GET] = "SELECT block, hash FROM cursor",
+    [CURSOR_PUT] = "INSERT INTO cursor VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE"
+                   " SET block = excluded.block, hash = excluded.hash",
+    [METER_GET] = "SELECT serial, claimed FROM meter WHERE meter = ?",
+    [METER_PUT] = "INSERT INTO meter (meter, serial) VALUES (?, ?) ON CONFLICT (meter) DO UPDATE"
+                  " SET serial = excluded.serial WHERE serial <> excluded.serial",
+    [METER_CLAIM] = "UPDATE meter SET claimed = ? WHERE meter = ?",
+    [REPORT_FIND] = REPORT_COLUMNS "FROM report WHERE meter = ? AND sequence = ?",
+    [REPORT_BEFORE] = REPORT_COLUMNS "FROM report WHERE meter = ? AND sequence < ? AND state <> 3"
+                                     " ORDER BY sequence DESC LIMIT 1",
+    [REPORT_AFTER] = REPORT_COLUMNS "FROM report WHERE meter = ? AND sequence > ? AND state <> 3"
+                                    " ORDER BY sequence LIMIT 1",
+    [REPORT_NEXT] = "SELECT sequence, state FROM report WHERE meter = ? AND sequence > ?"
+                    " ORDER BY sequence LIMIT 1",
+    [REPORT_ADD] =
+        "INSERT INTO report (meter, sequence, state, received_ms, readings, digest, body,"
+        " cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [REPORT_WAITING] = REPORT_COLUMNS "FROM report WHERE state = 0 ORDER BY received_ms, id",
+    [REPORT_OLDEST] = "SELECT received_ms FROM report WHERE state = 0 ORDER BY received_ms LIMIT 1",
+    [REPORT_CLAIM] = "UPDATE report SET state = 1, batch = ? WHERE id = ? AND state = 0",
+    [REPORT_MOVE] = "UPDATE report SET batch = ? WHERE id = ? AND state = 1",
+    [REPORT_REJECT] = "UPDATE report SET state = 3, cause = ? WHERE id = ?",
+    [REPORT_SEAL_BATCH] = "UPDATE report SET state = 2 WHERE batch = ? AND state = 1",
+    [REPORT_OF_BATCH] = REPORT_COLUMNS "FROM report WHERE batch = ? ORDER BY meter, sequence",
+    [REPORT_COUNTS] = "SELECT state, count(*), sum(readings) FROM report GROUP BY state",
+    [BATCH_ADD] = "INSERT INTO batch (id, root, state, reports, readings, created_ms)"
+                  " VALUES (?, ?, 0, ?, ?, ?)",
+    [BATCH_GET] =
+        "SELECT root, state, reports, readings, created_ms, hash, block, number, gas_used,"
+        " gas_price, rejected FROM batch WHERE id = ?",
+    [BATCH_SEAL] = "UPDATE batch SET state = 1, hash = ?, block = ?, number = ?, gas_used = ?,"
+                   " gas_price = ?, rejected = ?, sealed_ms = ? WHERE id = ?",
+    [BATCH_LAST] = "SELECT max(id) FROM batch",
+    [BATCH_STATE] = "UPDATE batch SET state = ? WHERE id = ?",
+    [BATCH_FIRST_HALTED] = "SELECT min(id) FROM batch WHERE state = 2",
+    [TX_ADD] =
+        "INSERT INTO tx (nonce, batch, open, gas_limit, data, raw) VALUES (?, ?, 1, ?, ?, ?)",
+    [TX_OPEN] = "SELECT nonce, batch, gas_limit, data, raw FROM tx WHERE open = 1 ORDER BY nonce",
+    [TX_LAST_NONCE] = "SELECT max(nonce) FROM tx",
+    [TX_REPLACE] = "UPDATE tx SET raw = ? WHERE nonce = ?",
+    [TX_DONE] = "UPDATE tx SET open = 0, data = NULL, raw = NULL WHERE nonce = ?",
+    [ATTEMPT_ADD] = "INSERT INTO attempt (nonce, hash, tip, max_fee, created_ms)"
+                    " VALUES (?, ?, ?, ?, ?)",
+    [ATTEMPT_OF] = "SELECT hash, tip, max_fee, created_ms FROM attempt WHERE nonce = ? ORDER BY id",
+    [QUARANTINE_ADD] = "INSERT INTO quarantine (received_ms, cause, text, topic, meter, sequence,"
+                       " payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [QUARANTINE_EACH] = "SELECT received_ms, cause, text, topic, meter, sequence, payload"
+                        " FROM quarantine ORDER BY id",
+    [QUARANTINE_COUNT] = "SELECT count(*) FROM quarantine",
+    [QUARANTINE_TRIM] = "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?",
+};
+
+const struct db_schema store_schema = {
+    .name = "bridge store",
+    .application_id = 0x414d5242, /* "AMRB" */
+    .migrations = MIGRATIONS,
+    .migration_count = AMR_COUNT(MIGRATIONS),
+    .statements = STATEMENTS,
+    .statement_count = AMR_COUNT(STATEMENTS),
+};

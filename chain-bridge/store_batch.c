@@ -1,0 +1,318 @@
+#include "chain-bridge/store_batch.h"
+
+#include "chain-bridge/schema.h"
+#include "chain-bridge/store_report.h"
+
+static int add_attempt(struct store *store, uint64_t nonce, const struct tx_attempt *attempt,
+                       struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), ATTEMPT_ADD);
+    db_bind_u64(stmt, 0, nonce);
+    db_bind_blob(stmt, 1, attempt->hash.b, sizeof(attempt->hash.b));
+    db_bind_u64(stmt, 2, attempt->tip_wei);
+    db_bind_u64(stmt, 3, attempt->max_fee_wei);
+    db_bind_u64(stmt, 4, attempt->created_ms);
+    return db_run(stmt, err);
+}
+
+static int add_batch(struct store *store, const struct batch_claim *claim, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), BATCH_ADD);
+    db_bind_u64(stmt, 0, claim->tx.batch);
+    db_bind_blob(stmt, 1, claim->root.b, sizeof(claim->root.b));
+    db_bind_u64(stmt, 2, claim->report_count);
+    db_bind_u64(stmt, 3, claim->readings);
+    db_bind_u64(stmt, 4, claim->attempt.created_ms);
+    return db_run(stmt, err);
+}
+
+static int add_tx(struct store *store, const struct tx_row *tx, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), TX_ADD);
+    db_bind_u64(stmt, 0, tx->nonce);
+    db_bind_u64(stmt, 1, tx->batch);
+    db_bind_u64(stmt, 2, tx->gas_limit);
+    db_bind_blob(stmt, 3, tx->data.data, tx->data.len);
+    db_bind_blob(stmt, 4, tx->raw.data, tx->raw.len);
+    return db_run(stmt, err);
+}
+
+/* An id that belongs to nothing yet: one above the last. */
+static int next_batch_id(struct store *store, uint64_t *ret_id, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), BATCH_LAST);
+    if (db_step(stmt, err) < 0)
+        return -1;
+    *ret_id = (db_column_is_null(stmt, 0) ? 0 : db_column_u64(stmt, 0)) + 1;
+    db_reset(stmt);
+    return 0;
+}
+
+static int set_batch_state(struct store *store, uint64_t batch, enum batch_state state,
+                           struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), BATCH_STATE);
+    db_bind_u64(stmt, 0, state);
+    db_bind_u64(stmt, 1, batch);
+    return db_run(stmt, err);
+}
+
+static int claim_report(struct store *store, const struct batch_claim *claim, size_t i,
+                        struct err *err)
+{
+    const struct claim_report *report = &claim->reports[i];
+    bool split = claim->split_of != 0;
+    struct db_stmt *stmt = db_stmt(store_db(store), split ? REPORT_MOVE : REPORT_CLAIM);
+    db_bind_u64(stmt, 0, claim->tx.batch);
+    db_bind_u64(stmt, 1, report->id);
+    if (db_run(stmt, err) < 0)
+        return -1;
+    if (db_changes(store_db(store)) != 1)
+        return err_set(err, "claim: report %llu is not waiting", (unsigned long long)report->id);
+    bool last = i + 1 == claim->report_count || claim->reports[i + 1].meter != report->meter;
+    if (split || !last)
+        return 0;
+    return store_meter_claim(store, report->meter, report->sequence, err);
+}
+
+static int claim_all(struct store *store, struct batch_claim *claim, struct err *err)
+{
+    if (next_batch_id(store, &claim->tx.batch, err) < 0 || add_batch(store, claim, err) < 0 ||
+        add_tx(store, &claim->tx, err) < 0 ||
+        add_attempt(store, claim->tx.nonce, &claim->attempt, err) < 0)
+        return -1;
+    for (size_t i = 0; i < claim->report_count; i++)
+        if (claim_report(store, claim, i, err) < 0)
+            return -1;
+    return 0;
+}
+
+/* Ends a transaction begun by the caller according to how its work went. */
+static int finish(struct store *store, int result, struct err *err)
+{
+    if (result == 0)
+        result = store_commit(store, err);
+    if (result < 0)
+        store_rollback(store);
+    return result;
+}
+
+int store_batch_claim(struct store *store, struct batch_claim *claim, struct err *err)
+{
+    if (store_begin(store, err) < 0)
+        return -1;
+    return finish(store, claim_all(store, claim, err), err);
+}
+
+static int split(struct store *store, struct batch_claim *a, struct batch_claim *b, struct err *err)
+{
+    if (claim_all(store, a, err) < 0 || claim_all(store, b, err) < 0)
+        return -1;
+    return set_batch_state(store, a->split_of, BATCH_SPLIT, err);
+}
+
+int store_batch_split(struct store *store, struct batch_claim *a, struct batch_claim *b,
+                      struct err *err)
+{
+    if (store_begin(store, err) < 0)
+        return -1;
+    return finish(store, split(store, a, b, err), err);
+}
+
+static int replace(struct store *store, uint64_t nonce, const struct buf *raw,
+                   const struct tx_attempt *attempt, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), TX_REPLACE);
+    db_bind_blob(stmt, 0, raw->data, raw->len);
+    db_bind_u64(stmt, 1, nonce);
+    if (db_run(stmt, err) < 0)
+        return -1;
+    return add_attempt(store, nonce, attempt, err);
+}
+
+int store_tx_replace(struct store *store, uint64_t nonce, const struct buf *raw,
+                     const struct tx_attempt *attempt, struct err *err)
+{
+    if (store_begin(store, err) < 0)
+        return -1;
+    return finish(store, replace(store, nonce, raw, attempt, err), err);
+}
+
+static void take_blob(struct buf *out, struct db_stmt *stmt, int column)
+{
+    size_t len;
+    const void *data = db_column_blob(stmt, column, &len);
+    buf_append(out, data, len);
+}
+
+int store_tx_open(struct store *store, void (*on_tx)(void *cookie, struct tx_row *row),
+                  void *cookie, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), TX_OPEN);
+    int step;
+    while ((step = db_step(stmt, err)) == 1) {
+        struct tx_row row = {.nonce = db_column_u64(stmt, 0),
+                             .batch = db_column_u64(stmt, 1),
+                             .gas_limit = db_column_u64(stmt, 2)};
+        take_blob(&row.data, stmt, 3);
+        take_blob(&row.raw, stmt, 4);
+        on_tx(cookie, &row);
+    }
+    return step;
+}
+
+int store_tx_attempts(struct store *store, uint64_t nonce,
+                      void (*on_attempt)(void *cookie, const struct tx_attempt *attempt),
+                      void *cookie, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), ATTEMPT_OF);
+    db_bind_u64(stmt, 0, nonce);
+    int step;
+    while ((step = db_step(stmt, err)) == 1) {
+        struct tx_attempt attempt = {.tip_wei = db_column_u64(stmt, 1),
+                                     .max_fee_wei = db_column_u64(stmt, 2),
+                                     .created_ms = db_column_u64(stmt, 3)};
+        if (db_column_bytes(stmt, 0, attempt.hash.b, sizeof(attempt.hash.b), err) < 0) {
+            db_reset(stmt);
+            return -1;
+        }
+        on_attempt(cookie, &attempt);
+    }
+    return step;
+}
+
+int store_tx_next_nonce(struct store *store, uint64_t *ret_nonce, bool *ret_any, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), TX_LAST_NONCE);
+    if (db_step(stmt, err) < 0)
+        return -1;
+    *ret_any = !db_column_is_null(stmt, 0);
+    if (*ret_any)
+        *ret_nonce = db_column_u64(stmt, 0) + 1;
+    db_reset(stmt);
+    return 0;
+}
+
+static int read_outcome(struct db_stmt *stmt, struct batch_row *row, struct err *err)
+{
+    if (db_column_bytes(stmt, 5, row->hash.b, sizeof(row->hash.b), err) < 0)
+        return -1;
+    row->block = db_column_u64(stmt, 6);
+    row->number = db_column_u64(stmt, 7);
+    row->gas_used = db_column_u64(stmt, 8);
+    row->gas_price_wei = db_column_u64(stmt, 9);
+    row->rejected = (uint32_t)db_column_u64(stmt, 10);
+    return 0;
+}
+
+static int read_batch(struct db_stmt *stmt, struct batch_row *row, struct err *err)
+{
+    if (db_column_bytes(stmt, 0, row->root.b, sizeof(row->root.b), err) < 0)
+        return -1;
+    row->state = (enum batch_state)db_column_u64(stmt, 1);
+    row->reports = (uint32_t)db_column_u64(stmt, 2);
+    row->readings = (uint32_t)db_column_u64(stmt, 3);
+    row->created_ms = db_column_u64(stmt, 4);
+    return row->state == BATCH_SEALED ? read_outcome(stmt, row, err) : 0;
+}
+
+int store_batch_get(struct store *store, struct batch_row *ret_row, uint64_t batch, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), BATCH_GET);
+    db_bind_u64(stmt, 0, batch);
+    int step = db_step(stmt, err);
+    if (step < 0)
+        return -1;
+    if (step == 0)
+        return err_set(err, "store has no batch %llu", (unsigned long long)batch);
+    struct batch_row row = {0};
+    int got = read_batch(stmt, &row, err);
+    db_reset(stmt);
+    if (got == 0)
+        *ret_row = row;
+    return got;
+}
+
+static int tx_done(struct store *store, uint64_t nonce, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), TX_DONE);
+    db_bind_u64(stmt, 0, nonce);
+    return db_run(stmt, err);
+}
+
+static int put_outcome(struct store *store, uint64_t batch, const struct batch_row *outcome,
+                       uint64_t now_ms, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), BATCH_SEAL);
+    db_bind_blob(stmt, 0, outcome->hash.b, sizeof(outcome->hash.b));
+    db_bind_u64(stmt, 1, outcome->block);
+    db_bind_u64(stmt, 2, outcome->number);
+    db_bind_u64(stmt, 3, outcome->gas_used);
+    db_bind_u64(stmt, 4, outcome->gas_price_wei);
+    db_bind_u64(stmt, 5, outcome->rejected);
+    db_bind_u64(stmt, 6, now_ms);
+    db_bind_u64(stmt, 7, batch);
+    return db_run(stmt, err);
+}
+
+static int seal(struct store *store, uint64_t batch, uint64_t nonce,
+                const struct batch_row *outcome, const struct batch_rejection *rejected,
+                size_t rejected_count, uint64_t now_ms, struct err *err)
+{
+    for (size_t i = 0; i < rejected_count; i++)
+        if (store_report_reject(store, rejected[i].report_id, rejected[i].cause, err) < 0)
+            return -1;
+    struct db_stmt *stmt = db_stmt(store_db(store), REPORT_SEAL_BATCH);
+    db_bind_u64(stmt, 0, batch);
+    if (db_run(stmt, err) < 0 || put_outcome(store, batch, outcome, now_ms, err) < 0)
+        return -1;
+    return tx_done(store, nonce, err);
+}
+
+int store_batch_seal(struct store *store, uint64_t batch, uint64_t nonce,
+                     const struct batch_row *outcome, const struct batch_rejection *rejected,
+                     size_t rejected_count, uint64_t now_ms, struct err *err)
+{
+    if (store_begin(store, err) < 0)
+        return -1;
+    int result = seal(store, batch, nonce, outcome, rejected, rejected_count, now_ms, err);
+    return finish(store, result, err);
+}
+
+static int halt(struct store *store, uint64_t batch, uint64_t nonce, struct err *err)
+{
+    if (set_batch_state(store, batch, BATCH_HALTED, err) < 0)
+        return -1;
+    return tx_done(store, nonce, err);
+}
+
+int store_batch_halt(struct store *store, uint64_t batch, uint64_t nonce, struct err *err)
+{
+    if (store_begin(store, err) < 0)
+        return -1;
+    return finish(store, halt(store, batch, nonce, err), err);
+}
+
+int store_batch_halted(struct store *store, uint64_t *ret_batch, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), BATCH_FIRST_HALTED);
+    if (db_step(stmt, err) < 0)
+        return -1;
+    *ret_batch = db_column_is_null(stmt, 0) ? 0 : db_column_u64(stmt, 0);
+    db_reset(stmt);
+    return 0;
+}
+
+static int poison(struct store *store, uint64_t batch, uint64_t report_id, struct err *err)
+{
+    if (store_report_reject(store, report_id, CAUSE_CHAIN, err) < 0)
+        return -1;
+    return set_batch_state(store, batch, BATCH_SPLIT, err);
+}
+
+int store_batch_poison(struct store *store, uint64_t batch, uint64_t report_id, struct err *err)
+{
+    if (store_begin(store, err) < 0)
+        return -1;
+    return finish(store, poison(store, batch, report_id, err), err);
+}
