@@ -1,46 +1,53 @@
 // count DIR STATUS: how many tests passed and failed in one step of tests/run, from what its
 // runners left in DIR: *.junit.xml (ctest), *.tap (node --test), else forge's summary in the log,
 // else the step itself. A step that exited non-zero has at least one failure, whatever was counted.
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const sum = (numbers) => [...numbers].reduce((a, b) => a + b, 0)
-const all = (text, pattern) => [...text.matchAll(pattern)].map((m) => Number(m[1]))
+const sum = (numbers) => [...numbers].reduce((a, b) => a + b, 0);
+const all = (text, pattern) => [...text.matchAll(pattern)].map((m) => Number(m[1]));
 
 /** ctest knows programs; a cmocka program prints how many of its tests passed and failed. */
 export function countJunit(xml) {
-    let passed = 0, failed = 0
-    for (const [, attributes, body] of xml.matchAll(/<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)) {
-        const good = sum(all(body ?? '', /\[  PASSED  \] (\d+) test/g))
-        const bad = sum(all(body ?? '', /\[  FAILED  \] (\d+) test/g))
-        const broke = /status="fail"/.test(attributes)
-        passed += good || (broke ? 0 : 1)
-        failed += bad || (broke ? 1 : 0)
-    }
-    return [passed, failed]
+  let passed = 0,
+    failed = 0;
+  for (const [, attributes, body] of xml.matchAll(
+    /<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g
+  )) {
+    const good = sum(all(body ?? '', /\[  PASSED  \] (\d+) test/g));
+    const bad = sum(all(body ?? '', /\[  FAILED  \] (\d+) test/g));
+    const broke = /status="fail"/.test(attributes);
+    passed += good || (broke ? 0 : 1);
+    failed += bad || (broke ? 1 : 0);
+  }
+  return [passed, failed];
 }
 
 export function countTap(tap) {
-    return [sum(all(tap, /^# pass (\d+)/gm)), sum(all(tap, /^# (?:fail|cancelled) (\d+)/gm))]
+  return [sum(all(tap, /^# pass (\d+)/gm)), sum(all(tap, /^# (?:fail|cancelled) (\d+)/gm))];
 }
 
 export function countForge(log) {
-    const found = [...log.matchAll(/^Ran \d+ test suites?.*?(\d+) tests? passed, (\d+) failed/gm)]
-    return found.length ? [sum(found.map((m) => Number(m[1]))), sum(found.map((m) => Number(m[2])))] : undefined
+  const found = [...log.matchAll(/^Ran \d+ test suites?.*?(\d+) tests? passed, (\d+) failed/gm)];
+  return found.length
+    ? [sum(found.map((m) => Number(m[1]))), sum(found.map((m) => Number(m[2])))]
+    : undefined;
 }
 
 export function count(directory, status) {
-    const files = readdirSync(directory)
-    const read = (name) => readFileSync(join(directory, name), 'utf8')
-    const counts = [
-        ...files.filter((f) => f.endsWith('.junit.xml')).map((f) => countJunit(read(f))),
-        ...files.filter((f) => f.endsWith('.tap')).map((f) => countTap(read(f))),
-    ]
-    if (!counts.length) counts.push(countForge(read('log').replace(/\x1b\[[0-9;]*m/g, '')) ?? [status ? 0 : 1, 0])
-    const passed = sum(counts.map((c) => c[0])), failed = sum(counts.map((c) => c[1]))
-    return [passed, status && !failed ? 1 : failed]
+  const files = readdirSync(directory);
+  const read = (name) => readFileSync(join(directory, name), 'utf8');
+  const counts = [
+    ...files.filter((f) => f.endsWith('.junit.xml')).map((f) => countJunit(read(f))),
+    ...files.filter((f) => f.endsWith('.tap')).map((f) => countTap(read(f))),
+  ];
+  if (!counts.length)
+    counts.push(countForge(read('log').replace(/\x1b\[[0-9;]*m/g, '')) ?? [status ? 0 : 1, 0]);
+  const passed = sum(counts.map((c) => c[0])),
+    failed = sum(counts.map((c) => c[1]));
+  return [passed, status && !failed ? 1 : failed];
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))
-    console.log(count(process.argv[2], Number(process.argv[3])).join(' '))
+  console.log(count(process.argv[2], Number(process.argv[3])).join(' '));

@@ -1,19 +1,24 @@
-import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { countForge, countJunit, countTap } from './count.mjs'
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { countForge, countJunit, countTap } from './count.mjs';
 
 test('cmocka tests are counted one by one, other programs as one', () => {
-    const xml = `<testsuite><testcase name="a" status="run"><system-out>[  PASSED  ] 3 test(s).</system-out></testcase>
+  const xml = `<testsuite><testcase name="a" status="run"><system-out>[  PASSED  ] 3 test(s).</system-out></testcase>
         <testcase name="b" status="fail"><failure/><system-out>[  PASSED  ] 1 test(s).\n[  FAILED  ] 2 test(s), listed below:</system-out></testcase>
-        <testcase name="c" status="run"/><testcase name="d" status="fail"><system-out>Segmentation fault</system-out></testcase></testsuite>`
-    assert.deepEqual(countJunit(xml), [5, 3])
-})
+        <testcase name="c" status="run"/><testcase name="d" status="fail"><system-out>Segmentation fault</system-out></testcase></testsuite>`;
+  assert.deepEqual(countJunit(xml), [5, 3]);
+});
 
 test('cancelled tests of node count as failed', () => {
-    assert.deepEqual(countTap('# tests 5\n# pass 3\n# fail 1\n# cancelled 1\n'), [3, 2])
-})
+  assert.deepEqual(countTap('# tests 5\n# pass 3\n# fail 1\n# cancelled 1\n'), [3, 2]);
+});
 
 test("forge's last line is counted", () => {
-    assert.deepEqual(countForge('Ran 2 test suites in 3.1s (4.0s CPU time): 41 tests passed, 1 failed, 0 skipped (42 total tests)\n'), [41, 1])
-    assert.equal(countForge('nothing ran'), undefined)
-})
+  assert.deepEqual(
+    countForge(
+      'Ran 2 test suites in 3.1s (4.0s CPU time): 41 tests passed, 1 failed, 0 skipped (42 total tests)\n'
+    ),
+    [41, 1]
+  );
+  assert.equal(countForge('nothing ran'), undefined);
+});
