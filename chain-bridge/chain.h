@@ -84,20 +84,20 @@ struct chain_fees {
 };
 
 enum chain_send_kind {
-    CHAIN_SENT,              /* the node returned a hash: not yet proof that it kept it */
-    CHAIN_SEND_KNOWN,        /* it has these very bytes */
-    CHAIN_SEND_NONCE_LOW,    /* this nonce is used */
-    CHAIN_SEND_NONCE_HIGH,   /* too far ahead: send again later */
-    CHAIN_SEND_UNDERPRICED,  /* does not pay enough to replace another of this nonce */
-    CHAIN_SEND_FEE_LOW,      /* below what the node or the block asks */
-    CHAIN_SEND_FEE_CAP,      /* above the node's own safety cap */
-    CHAIN_SEND_FUNDS,        /* the account cannot pay */
-    CHAIN_SEND_GAS,          /* gas limit above the block's or the network's */
+    CHAIN_SENT,             /* the node returned a hash: not yet proof that it kept it */
+    CHAIN_SEND_KNOWN,       /* it has these very bytes */
+    CHAIN_SEND_NONCE_LOW,   /* this nonce is used */
+    CHAIN_SEND_NONCE_HIGH,  /* too far ahead: send again later */
+    CHAIN_SEND_UNDERPRICED, /* does not pay enough to replace another of this nonce */
+    CHAIN_SEND_FEE_LOW,     /* below what the node or the block asks */
+    CHAIN_SEND_FEE_CAP,     /* above the node's own safety cap */
+    CHAIN_SEND_FUNDS,       /* the account cannot pay */
+    CHAIN_SEND_GAS,         /* gas limit above the block's or the network's */
     CHAIN_SEND_POOL_FULL,
-    CHAIN_SEND_NOT_ALLOWED,  /* account permissioning */
-    CHAIN_SEND_REFUSED,      /* anything else; text tells */
-    CHAIN_SEND_UNREACHED,    /* nothing was sent */
-    CHAIN_SEND_UNKNOWN,      /* no answer: it may have been taken */
+    CHAIN_SEND_NOT_ALLOWED, /* account permissioning */
+    CHAIN_SEND_REFUSED,     /* anything else; text tells */
+    CHAIN_SEND_UNREACHED,   /* nothing was sent */
+    CHAIN_SEND_UNKNOWN,     /* no answer: it may have been taken */
     CHAIN_SEND_KIND_COUNT
 };
 
@@ -165,7 +165,7 @@ enum chain_result chain_id(struct chain *chain, uint64_t *ret_id, struct err *er
 /** A number or CHAIN_LATEST, CHAIN_FINALIZED; CHAIN_NONE also where the node has no such tag. */
 enum chain_result chain_block(struct chain *chain, struct chain_block *ret_block, uint64_t number,
                               struct err *err);
-/** One eth_getLogs: ascending; fails with CHAIN_TOO_MUCH where the range is too large. */
+/** One eth_getLogs: ascending; CHAIN_TOO_MUCH, before any callback, where it is too large. */
 enum chain_result chain_logs(struct chain *chain, const struct chain_log_query *query,
                              chain_log_fn *on_log, void *cookie, struct err *err);
 /** As many as it takes, halving pages that are too large. *page: blocks a page, kept by caller. */

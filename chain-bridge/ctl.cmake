@@ -3,6 +3,7 @@ amr_library(
   amr-chain
   MODULES
   rpc
+  rpc_link
   chain
   chain_rpc
   ledger

@@ -26,11 +26,11 @@
 #define RPC_CALLS_MAX 256
 
 enum rpc_outcome {
-    RPC_RESULT,    /* the node answered with a result */
-    RPC_ERROR,     /* the node answered with an error object, whatever its code and text */
-    RPC_NOT_SENT,  /* no node was reached: nothing can have happened there */
-    RPC_UNKNOWN,   /* sent, but no usable answer: the node may have acted on it */
-    RPC_TOO_LARGE  /* sent, and the answer is larger than reply_max: ask for less */
+    RPC_RESULT,   /* the node answered with a result */
+    RPC_ERROR,    /* the node answered with an error object, whatever its code and text */
+    RPC_NOT_SENT, /* no node was reached: nothing can have happened there */
+    RPC_UNKNOWN,  /* sent, but no usable answer: the node may have acted on it */
+    RPC_TOO_LARGE /* sent, and the answer is larger than reply_max: ask for less */
 };
 
 struct rpc_reply {
@@ -47,13 +47,13 @@ struct rpc_request {
 };
 
 struct rpc_config {
-    const char *urls;       /* comma-separated "ws://host:port/path" */
-    const char *ca_file;    /* PEM; NULL: the system's */
-    uint32_t timeout_ms;    /* of one call, connecting included; 0: 10,000 */
-    uint32_t retry_min_ms;  /* backoff after all endpoints failed; 0: 250, doubled up to ... */
-    uint32_t retry_max_ms;  /* 0: 15,000 */
-    uint32_t reply_max;     /* bytes of one reply; 0: 32 MiB */
-    bool subscribe;         /* to newHeads, on ws and wss */
+    const char *urls;      /* comma-separated "ws://host:port/path" */
+    const char *ca_file;   /* PEM; NULL: the system's */
+    uint32_t timeout_ms;   /* of one call, connecting included; 0: 10,000 */
+    uint32_t retry_min_ms; /* backoff after all endpoints failed; 0: 250, doubled up to ... */
+    uint32_t retry_max_ms; /* 0: 15,000 */
+    uint32_t reply_max;    /* bytes of one reply; 0: 32 MiB */
+    bool subscribe;        /* to newHeads, on ws and wss */
     /** Asked of every endpoint before it is used; NULL: nothing is. A failed check leaves it. */
     const char *probe_method;
     int (*probe_check)(void *cookie, const json_t *result, struct err *err);
