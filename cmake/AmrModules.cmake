@@ -31,7 +31,7 @@ function(amr_unit_test name source)
                      --error-exitcode=99 $<TARGET_FILE:${test_name}-test>)
     set_tests_properties(
       ${test_name}-valgrind PROPERTIES LABELS valgrind TIMEOUT 600
-                                       ENVIRONMENT "AMR_SOURCE_DIR=${CMAKE_SOURCE_DIR};AMR_SLOW=1")
+                                       ENVIRONMENT "AMR_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
   endif()
 endfunction()
 

@@ -183,7 +183,7 @@ static int read_sealed(struct sealed *ret_sealed, const char *path, struct err *
     struct buf text = BUF_INIT;
     int result = -1;
 
-    if (file_read_secret(&text, path, FILE_BYTES_MAX, err))
+    if (file_read(&text, path, FILE_BYTES_MAX, err))
         goto done;
     json_t *root = json_parse(text.data, text.len, err);
     if (root)

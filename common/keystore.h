@@ -3,7 +3,8 @@
  *
  * Writes scrypt (n 2^17, r 8, p 1) with aes-128-ctr, as geth, Besu's tools and `cast wallet` do;
  * reads scrypt and pbkdf2 (hmac-sha256) files of theirs, with bounds on the cost parameters. The
- * passphrase comes from a file (a trailing newline is dropped), never from argv or the environment.
+ * passphrase comes from a file that only its owner can read (a trailing newline is dropped), never
+ * from argv or the environment; the keystore itself is encrypted and may be readable.
  * Source: Ethereum "Web3 Secret Storage Definition".
  */
 #ifndef AMR_COMMON_KEYSTORE_H

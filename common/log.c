@@ -61,6 +61,9 @@ int log_level_parse(enum log_level *ret_level, const char *text, struct err *err
     return err_set(err, "log level '%s' is none of debug, info, unusual, broken", text);
 }
 
+static void write_line(struct log *log, enum log_level level, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
 /* One write a line, so that lines of threads and programs never mix. */
 static void write_line(struct log *log, enum log_level level, const char *format, va_list args)
 {
