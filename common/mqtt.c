@@ -1,0 +1,840 @@
+/*~
+ * One thread of ours (the connector) owns the Paho handle: it makes a fresh one for every attempt
+ * and destroys it when the connection ends. That leaves nothing of a dead connection behind: no
+ * message that Paho would resend on its own terms, no callback that comes late, no automatic
+ * reconnect that forgets its subscriptions. Paho's callbacks only note what happened and signal.
+ *
+ * Lock order: Paho's own lock, then mqtt->lock. We never call Paho while holding ours; a publisher
+ * counts itself in `users`, and the connector waits for that to reach zero before it destroys.
+ */
+#include "common/mqtt.h"
+
+#include <MQTTAsync.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "common/buf.h"
+#include "common/file.h"
+
+#define CONNECT_TIMEOUT_S  15
+#define ATTEMPT_TIMEOUT_MS 20000
+/** A connection that lasted less did not help: the backoff goes on growing. */
+#define STABLE_MS    10000
+#define WAITING_MAX  100000
+#define PEM_MAX      65536
+#define PASSWORD_MAX 1024
+
+enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
+
+/**
+ * A QoS 1 publish until it is answered: first waiting, in order, until the broker's receive maximum
+ * leaves room (Paho would wait for that too, but look only once a second), then with Paho.
+ */
+struct pending {
+    struct mqtt *mqtt;
+    TAILQ_ENTRY(pending) link;
+    uint64_t tag;
+    char *topic; /* NULL once Paho has it */
+    void *payload;
+    size_t len;
+    bool retain;
+};
+
+TAILQ_HEAD(pending_list, pending);
+
+struct mqtt {
+    struct mqtt_handlers handlers;
+    char **servers;
+    size_t server_count;
+    char *client_id;
+    char *ca_file;
+    char *cert_file;
+    char *key_file;
+    char *username;
+    struct buf password;
+    char **filters;
+    int *filter_qos;
+    size_t filter_count;
+    char *will_topic;
+    char *will_payload;
+    bool will_retained;
+    uint32_t keepalive_s;
+    uint32_t session_expiry_s;
+    uint32_t receive_max;
+    uint32_t retry_min_ms;
+    uint32_t retry_max_ms;
+
+    pthread_t connector;
+    bool started;
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t changed;
+    enum link_state state;
+    bool ended; /* the attempt or connection is over: the connector's turn */
+    bool stopping;
+    bool disconnected; /* answer to our own DISCONNECT */
+    uint32_t stop_timeout_ms;
+    unsigned users;  /* threads inside MQTTAsync_send */
+    unsigned window; /* QoS 1 messages that may be with Paho */
+    unsigned sent;   /* that are */
+    bool sending;    /* somebody is in send_one */
+    unsigned waiting_count;
+    struct pending_list waiting;
+    struct pending_list inflight;
+    MQTTAsync handle;
+    const char *server;  /* of the attempt */
+    char reason[256];    /* why it ended */
+    char tls_error[160]; /* last line of OpenSSL about this attempt */
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/** Waits for a signal, at most until deadline_ms. Lock held. */
+static void wait_until(struct mqtt *mqtt, uint64_t deadline_ms)
+{
+    struct timespec ts = {.tv_sec = (time_t)(deadline_ms / 1000),
+                          .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+
+    pthread_cond_timedwait(&mqtt->changed, &mqtt->lock, &ts);
+}
+
+/* ---- what Paho tells ---- */
+
+static void end_connection(struct mqtt *mqtt, const char *what, const char *detail)
+{
+    pthread_mutex_lock(&mqtt->lock);
+    if (!mqtt->ended) {
+        snprintf(mqtt->reason, sizeof(mqtt->reason), "%s%s%s", what, detail ? ": " : "",
+                 detail ? detail : "");
+        mqtt->ended = true;
+    }
+    mqtt->state = LINK_DOWN;
+    pthread_cond_broadcast(&mqtt->changed);
+    pthread_mutex_unlock(&mqtt->lock);
+}
+
+static int on_tls_error(const char *text, size_t len, void *cookie)
+{
+    struct mqtt *mqtt = cookie;
+    size_t size = sizeof(mqtt->tls_error);
+
+    pthread_mutex_lock(&mqtt->lock);
+    snprintf(mqtt->tls_error, size, "%.*s", (int)(len < size ? len : size - 1), text);
+    mqtt->tls_error[strcspn(mqtt->tls_error, "\r\n")] = 0;
+    pthread_mutex_unlock(&mqtt->lock);
+    return 1;
+}
+
+static void on_connection_lost(void *cookie, char *cause)
+{
+    end_connection(cookie, "connection lost", cause);
+}
+
+static void on_server_disconnect(void *cookie, MQTTProperties *properties,
+                                 enum MQTTReasonCodes reason)
+{
+    (void)properties;
+    end_connection(cookie, "disconnected by the server", MQTTReasonCode_toString(reason));
+}
+
+static void on_connect_failure(void *cookie, MQTTAsync_failureData5 *data)
+{
+    struct mqtt *mqtt = cookie;
+    char tls_error[sizeof(mqtt->tls_error)];
+    const char *detail = data->message;
+
+    pthread_mutex_lock(&mqtt->lock);
+    memcpy(tls_error, mqtt->tls_error, sizeof(tls_error));
+    pthread_mutex_unlock(&mqtt->lock);
+    /* A refusing CONNACK comes with its reason in code; Paho's own failures are negative there. */
+    if (data->code >= MQTTREASONCODE_UNSPECIFIED_ERROR)
+        detail = MQTTReasonCode_toString((enum MQTTReasonCodes)data->code);
+    else if (tls_error[0])
+        detail = tls_error;
+    else if (!detail)
+        detail = MQTTAsync_strerror(data->code);
+    end_connection(mqtt, "connect failed", detail);
+}
+
+static void link_is_up(struct mqtt *mqtt)
+{
+    const char *server;
+
+    pthread_mutex_lock(&mqtt->lock);
+    if (mqtt->ended || mqtt->stopping) {
+        pthread_mutex_unlock(&mqtt->lock);
+        return;
+    }
+    mqtt->state = LINK_UP;
+    server = mqtt->server;
+    pthread_cond_broadcast(&mqtt->changed);
+    pthread_mutex_unlock(&mqtt->lock);
+    if (mqtt->handlers.on_connected)
+        mqtt->handlers.on_connected(mqtt->handlers.cookie, server);
+}
+
+static void on_subscribed(void *cookie, MQTTAsync_successData5 *data)
+{
+    struct mqtt *mqtt = cookie;
+
+    /* With one filter Paho reports a refusal as failure; with more it is in the list. */
+    for (int i = 0; mqtt->filter_count > 1 && i < data->alt.sub.reasonCodeCount; i++) {
+        enum MQTTReasonCodes reason = data->alt.sub.reasonCodes[i];
+
+        if (reason >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
+            end_connection(mqtt, "subscription refused", MQTTReasonCode_toString(reason));
+            return;
+        }
+    }
+    link_is_up(mqtt);
+}
+
+static void on_subscribe_failure(void *cookie, MQTTAsync_failureData5 *data)
+{
+    end_connection(cookie, "subscription refused", MQTTReasonCode_toString(data->reasonCode));
+}
+
+/** How many messages the broker lets be unacknowledged; Paho itself stops one short of it. */
+static void read_window(struct mqtt *mqtt, const MQTTAsync_successData5 *data)
+{
+    MQTTProperties *properties = (MQTTProperties *)(uintptr_t)&data->properties;
+    int64_t maximum = 65535;
+
+    if (MQTTProperties_hasProperty(properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM))
+        maximum = MQTTProperties_getNumericValue(properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->window = maximum > 2 ? (unsigned)maximum - 2 : 1;
+    pthread_mutex_unlock(&mqtt->lock);
+}
+
+static void on_connect_success(void *cookie, MQTTAsync_successData5 *data)
+{
+    struct mqtt *mqtt = cookie;
+    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
+    int rc;
+
+    read_window(mqtt, data);
+    if (mqtt->filter_count == 0) {
+        link_is_up(mqtt);
+        return;
+    }
+    response.context = mqtt;
+    response.onSuccess5 = on_subscribed;
+    response.onFailure5 = on_subscribe_failure;
+    rc = MQTTAsync_subscribeMany(mqtt->handle, (int)mqtt->filter_count, mqtt->filters,
+                                 mqtt->filter_qos, &response);
+    if (rc != MQTTASYNC_SUCCESS)
+        end_connection(mqtt, "subscribe failed", MQTTAsync_strerror(rc));
+}
+
+static int on_message_arrived(void *cookie, char *topic, int topic_len, MQTTAsync_message *message)
+{
+    struct mqtt *mqtt = cookie;
+
+    /* A length (0: not told) other than strlen means a zero byte inside: never a topic of ours. */
+    if ((topic_len == 0 || strlen(topic) == (size_t)topic_len) && mqtt->handlers.on_message)
+        mqtt->handlers.on_message(mqtt->handlers.cookie, topic, message->payload,
+                                  (size_t)message->payloadlen, message->retained);
+    MQTTAsync_freeMessage(&message);
+    MQTTAsync_free(topic);
+    return 1;
+}
+
+/* ---- publishing ---- */
+
+static void pending_free(struct pending *pending)
+{
+    free(pending->topic);
+    free(pending->payload);
+    free(pending);
+}
+
+static void on_publish_success(void *cookie, MQTTAsync_successData5 *data);
+static void on_publish_failure(void *cookie, MQTTAsync_failureData5 *data);
+
+static int paho_send(MQTTAsync handle, const char *topic, const void *payload, size_t len, int qos,
+                     bool retain, struct pending *pending)
+{
+    MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
+
+    response.context = pending;
+    response.onSuccess5 = pending ? on_publish_success : NULL;
+    response.onFailure5 = pending ? on_publish_failure : NULL;
+    return MQTTAsync_send(handle, topic, (int)len, payload, qos, retain, &response);
+}
+
+/** Takes a pending off its list, frees it and tells its owner. */
+static void pending_finish(struct pending *pending, int reason)
+{
+    struct mqtt *mqtt = pending->mqtt;
+    uint64_t tag = pending->tag;
+
+    pthread_mutex_lock(&mqtt->lock);
+    if (pending->topic) {
+        TAILQ_REMOVE(&mqtt->waiting, pending, link);
+        mqtt->waiting_count--;
+    } else {
+        TAILQ_REMOVE(&mqtt->inflight, pending, link);
+        mqtt->sent--;
+    }
+    pthread_mutex_unlock(&mqtt->lock);
+    pending_free(pending);
+    if (mqtt->handlers.on_published)
+        mqtt->handlers.on_published(mqtt->handlers.cookie, tag, reason);
+}
+
+/** Hands one waiting message to Paho. False where none may go. */
+static bool send_one(struct mqtt *mqtt)
+{
+    struct pending *pending;
+    char *topic;
+    void *payload;
+    int rc;
+
+    pthread_mutex_lock(&mqtt->lock);
+    pending = TAILQ_FIRST(&mqtt->waiting);
+    if (!pending || mqtt->state != LINK_UP || mqtt->sent >= mqtt->window || mqtt->sending) {
+        pthread_mutex_unlock(&mqtt->lock);
+        return false;
+    }
+    mqtt->sending = true; /* one at a time, or they would overtake each other */
+    mqtt->users++;
+    TAILQ_REMOVE(&mqtt->waiting, pending, link);
+    mqtt->waiting_count--;
+    TAILQ_INSERT_TAIL(&mqtt->inflight, pending, link);
+    mqtt->sent++;
+    topic = pending->topic;
+    payload = pending->payload;
+    pending->topic = NULL;
+    pending->payload = NULL;
+    pthread_mutex_unlock(&mqtt->lock);
+
+    rc = paho_send(mqtt->handle, topic, payload, pending->len, 1, pending->retain, pending);
+    free(topic);
+    free(payload);
+    if (rc != MQTTASYNC_SUCCESS)
+        pending_finish(pending, -1);
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->sending = false;
+    mqtt->users--;
+    pthread_cond_broadcast(&mqtt->changed);
+    pthread_mutex_unlock(&mqtt->lock);
+    return true;
+}
+
+static void send_waiting(struct mqtt *mqtt)
+{
+    while (send_one(mqtt))
+        continue;
+}
+
+static void on_publish_success(void *cookie, MQTTAsync_successData5 *data)
+{
+    struct mqtt *mqtt = ((struct pending *)cookie)->mqtt;
+
+    pending_finish(cookie, (int)data->reasonCode);
+    send_waiting(mqtt);
+}
+
+static void on_publish_failure(void *cookie, MQTTAsync_failureData5 *data)
+{
+    struct mqtt *mqtt = ((struct pending *)cookie)->mqtt;
+    bool refused = data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR;
+
+    pending_finish(cookie, refused ? (int)data->reasonCode : -1);
+    send_waiting(mqtt);
+}
+
+static int publish_once(struct mqtt *mqtt, const char *topic, const void *payload, size_t len,
+                        bool retain, struct err *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&mqtt->lock);
+    if (mqtt->state != LINK_UP) {
+        pthread_mutex_unlock(&mqtt->lock);
+        return err_set(err, "publish on %s: not connected", topic);
+    }
+    mqtt->users++;
+    pthread_mutex_unlock(&mqtt->lock);
+    rc = paho_send(mqtt->handle, topic, payload, len, 0, retain, NULL);
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->users--;
+    pthread_cond_broadcast(&mqtt->changed);
+    pthread_mutex_unlock(&mqtt->lock);
+    return rc == MQTTASYNC_SUCCESS
+               ? 0
+               : err_set(err, "publish on %s: %s", topic, MQTTAsync_strerror(rc));
+}
+
+int mqtt_publish(struct mqtt *mqtt, const char *topic, const void *payload, size_t len, int qos,
+                 bool retain, uint64_t tag, struct err *err)
+{
+    struct pending *pending;
+    const char *refusal = NULL;
+
+    if (qos == 0)
+        return publish_once(mqtt, topic, payload, len, retain, err);
+    pending = xcalloc(1, sizeof(*pending));
+    pending->mqtt = mqtt;
+    pending->tag = tag;
+    pending->topic = xstrdup(topic);
+    pending->payload = memcpy(xmalloc(len + 1), payload, len);
+    pending->len = len;
+    pending->retain = retain;
+    pthread_mutex_lock(&mqtt->lock);
+    if (mqtt->state != LINK_UP) {
+        refusal = "not connected";
+    } else if (mqtt->waiting_count >= WAITING_MAX) {
+        refusal = "too many messages are waiting";
+    } else {
+        TAILQ_INSERT_TAIL(&mqtt->waiting, pending, link);
+        mqtt->waiting_count++;
+    }
+    pthread_mutex_unlock(&mqtt->lock);
+    if (refusal) {
+        pending_free(pending);
+        return err_set(err, "publish on %s: %s", topic, refusal);
+    }
+    send_waiting(mqtt);
+    return 0;
+}
+
+bool mqtt_connected(const struct mqtt *mqtt)
+{
+    struct mqtt *m = (struct mqtt *)(uintptr_t)mqtt;
+    bool up;
+
+    pthread_mutex_lock(&m->lock);
+    up = m->state == LINK_UP;
+    pthread_mutex_unlock(&m->lock);
+    return up;
+}
+
+/* ---- the connector ---- */
+
+static int add_property(MQTTProperties *properties, enum MQTTPropertyCodes code, uint32_t value)
+{
+    MQTTProperty property = {.identifier = code};
+
+    if (code == MQTTPROPERTY_CODE_RECEIVE_MAXIMUM)
+        property.value.integer2 = (unsigned short)value;
+    else
+        property.value.integer4 = value;
+    return MQTTProperties_add(properties, &property);
+}
+
+static void fill_tls(struct mqtt *mqtt, MQTTAsync_SSLOptions *tls)
+{
+    /* The library's default protocol range is the system's: TLS 1.2 and up on Debian. */
+    tls->trustStore = mqtt->ca_file;
+    tls->keyStore = mqtt->cert_file;
+    tls->privateKey = mqtt->key_file;
+    tls->enableServerCertAuth = 1;
+    tls->verify = 1; /* host name or address against the certificate */
+    tls->disableDefaultTrustStore = 1;
+    tls->ssl_error_cb = on_tls_error;
+    tls->ssl_error_context = mqtt;
+}
+
+static int paho_connect(struct mqtt *mqtt, MQTTAsync handle)
+{
+    MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer5;
+    MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
+    MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
+    MQTTProperties properties = MQTTProperties_initializer;
+    int rc;
+
+    options.keepAliveInterval = (int)mqtt->keepalive_s;
+    options.cleanstart = mqtt->session_expiry_s == 0;
+    options.connectTimeout = CONNECT_TIMEOUT_S;
+    options.username = mqtt->username;
+    options.binarypwd.data = mqtt->password.data;
+    options.binarypwd.len = (int)mqtt->password.len;
+    options.context = mqtt;
+    options.onSuccess5 = on_connect_success;
+    options.onFailure5 = on_connect_failure;
+    fill_tls(mqtt, &tls);
+    if (strncmp(mqtt->server, "ssl://", 6) == 0)
+        options.ssl = &tls;
+    will.topicName = mqtt->will_topic;
+    will.message = mqtt->will_payload;
+    will.qos = 1;
+    will.retained = mqtt->will_retained;
+    if (mqtt->will_topic)
+        options.will = &will;
+    if (mqtt->session_expiry_s)
+        add_property(&properties, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
+                     mqtt->session_expiry_s);
+    if (mqtt->receive_max)
+        add_property(&properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, mqtt->receive_max);
+    options.connectProperties = &properties;
+    rc = MQTTAsync_connect(handle, &options);
+    MQTTProperties_free(&properties);
+    return rc;
+}
+
+/** Begins an attempt; failing at once looks like any other failed attempt. */
+static void attempt_begin(struct mqtt *mqtt, const char *server)
+{
+    MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer5;
+    MQTTAsync handle = NULL;
+    int rc;
+
+    options.maxBufferedMessages = WAITING_MAX;
+    rc = MQTTAsync_createWithOptions(&handle, server, mqtt->client_id, MQTTCLIENT_PERSISTENCE_NONE,
+                                     NULL, &options);
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->handle = handle;
+    mqtt->server = server;
+    mqtt->state = LINK_CONNECTING;
+    mqtt->ended = false;
+    mqtt->reason[0] = 0;
+    mqtt->tls_error[0] = 0;
+    pthread_mutex_unlock(&mqtt->lock);
+    if (rc == MQTTASYNC_SUCCESS) {
+        MQTTAsync_setCallbacks(handle, mqtt, on_connection_lost, on_message_arrived, NULL);
+        MQTTAsync_setDisconnected(handle, mqtt, on_server_disconnect);
+        rc = paho_connect(mqtt, handle);
+    }
+    if (rc != MQTTASYNC_SUCCESS)
+        end_connection(mqtt, "connect failed", MQTTAsync_strerror(rc));
+}
+
+/** Waits until the attempt or connection is over. Returns how long it was up, in ms. */
+static uint64_t attempt_wait(struct mqtt *mqtt)
+{
+    uint64_t start = now_ms();
+    uint64_t up_since = 0;
+
+    pthread_mutex_lock(&mqtt->lock);
+    while (!mqtt->ended && !mqtt->stopping) {
+        if (mqtt->state == LINK_UP) {
+            up_since = up_since ? up_since : now_ms();
+            pthread_cond_wait(&mqtt->changed, &mqtt->lock);
+        } else if (now_ms() < start + ATTEMPT_TIMEOUT_MS) {
+            wait_until(mqtt, start + ATTEMPT_TIMEOUT_MS);
+        } else {
+            snprintf(mqtt->reason, sizeof(mqtt->reason), "connect failed: no answer in time");
+            mqtt->ended = true;
+        }
+    }
+    pthread_mutex_unlock(&mqtt->lock);
+    return up_since ? now_ms() - up_since : 0;
+}
+
+static void on_disconnect_success(void *cookie, MQTTAsync_successData5 *data)
+{
+    struct mqtt *mqtt = cookie;
+
+    (void)data;
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->disconnected = true;
+    pthread_cond_broadcast(&mqtt->changed);
+    pthread_mutex_unlock(&mqtt->lock);
+}
+
+static void on_disconnect_failure(void *cookie, MQTTAsync_failureData5 *data)
+{
+    (void)data;
+    on_disconnect_success(cookie, NULL);
+}
+
+/** Lets queued messages go out, then says DISCONNECT, which discards the Will. */
+static void say_disconnect(struct mqtt *mqtt, uint32_t timeout_ms)
+{
+    MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer5;
+    uint64_t deadline = now_ms() + timeout_ms;
+
+    options.timeout = (int)timeout_ms;
+    options.context = mqtt;
+    options.onSuccess5 = on_disconnect_success;
+    options.onFailure5 = on_disconnect_failure;
+    if (MQTTAsync_disconnect(mqtt->handle, &options) != MQTTASYNC_SUCCESS)
+        return;
+    pthread_mutex_lock(&mqtt->lock);
+    while (!mqtt->disconnected && now_ms() < deadline)
+        wait_until(mqtt, deadline);
+    pthread_mutex_unlock(&mqtt->lock);
+}
+
+/** Takes the link down, destroys the handle and reports what was still unacknowledged. */
+static void attempt_end(struct mqtt *mqtt)
+{
+    bool clean;
+
+    pthread_mutex_lock(&mqtt->lock);
+    clean = mqtt->state == LINK_UP && !mqtt->ended;
+    mqtt->state = LINK_DOWN;
+    while (mqtt->users > 0)
+        pthread_cond_wait(&mqtt->changed, &mqtt->lock);
+    pthread_mutex_unlock(&mqtt->lock);
+    if (clean)
+        say_disconnect(mqtt, mqtt->stop_timeout_ms);
+    if (mqtt->handle)
+        MQTTAsync_destroy(&mqtt->handle); /* calls on_publish_failure for most of them */
+    while (!TAILQ_EMPTY(&mqtt->inflight))
+        pending_finish(TAILQ_FIRST(&mqtt->inflight), -1);
+    while (!TAILQ_EMPTY(&mqtt->waiting))
+        pending_finish(TAILQ_FIRST(&mqtt->waiting), -1);
+}
+
+/** Somewhere between half of ms and ms, so that many clients do not come back as one. */
+static uint64_t jitter(uint64_t ms)
+{
+    uint32_t random = 0;
+
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        random = (uint32_t)now_ms();
+    return ms / 2 + random % (ms / 2 + 1);
+}
+
+static void pause_unless_stopping(struct mqtt *mqtt, uint64_t ms)
+{
+    uint64_t deadline = now_ms() + ms;
+
+    pthread_mutex_lock(&mqtt->lock);
+    while (!mqtt->stopping && now_ms() < deadline)
+        wait_until(mqtt, deadline);
+    pthread_mutex_unlock(&mqtt->lock);
+}
+
+static bool is_stopping(struct mqtt *mqtt)
+{
+    bool stopping;
+
+    pthread_mutex_lock(&mqtt->lock);
+    stopping = mqtt->stopping;
+    pthread_mutex_unlock(&mqtt->lock);
+    return stopping;
+}
+
+static void *connector_main(void *cookie)
+{
+    struct mqtt *mqtt = cookie;
+    uint64_t backoff_ms = mqtt->retry_min_ms;
+    size_t next = 0;
+
+    while (!is_stopping(mqtt)) {
+        uint64_t up_ms;
+
+        attempt_begin(mqtt, mqtt->servers[next]);
+        up_ms = attempt_wait(mqtt);
+        attempt_end(mqtt);
+        if (is_stopping(mqtt))
+            break;
+        if (mqtt->handlers.on_disconnected)
+            mqtt->handlers.on_disconnected(mqtt->handlers.cookie, mqtt->reason);
+        if (up_ms >= STABLE_MS) {
+            backoff_ms = mqtt->retry_min_ms;
+            next = 0;
+        } else if (++next < mqtt->server_count) {
+            continue; /* the next server at once; wait only when all were tried */
+        } else {
+            next = 0;
+        }
+        pause_unless_stopping(mqtt, jitter(backoff_ms));
+        if (up_ms < STABLE_MS && (backoff_ms *= 2) > mqtt->retry_max_ms)
+            backoff_ms = mqtt->retry_max_ms;
+    }
+    return NULL;
+}
+
+/* ---- configuration ---- */
+
+static char *copy_or_null(const char *text)
+{
+    return text ? xstrdup(text) : NULL;
+}
+
+static int check_server(const char *server, struct err *err)
+{
+    const char *host = strstr(server, "://");
+    const char *colon = strrchr(server, ':');
+    char *end = NULL;
+    long port;
+
+    if (strncmp(server, "ssl://", 6) != 0 && strncmp(server, "tcp://", 6) != 0)
+        return err_set(err, "server '%s': want ssl://host:port", server);
+    host += 3;
+    if (colon <= host || !colon[1])
+        return err_set(err, "server '%s': want ssl://host:port", server);
+    port = strtol(colon + 1, &end, 10);
+    if (*end || colon[1] < '0' || colon[1] > '9' || port < 1 || port > 65535)
+        return err_set(err, "server '%s': bad port", server);
+    return 0;
+}
+
+static int copy_servers(struct mqtt *mqtt, const char *servers, struct err *err)
+{
+    char *copy = xstrdup(servers ? servers : "");
+    char *rest = NULL;
+
+    for (char *server = strtok_r(copy, ", ", &rest); server; server = strtok_r(NULL, ", ", &rest)) {
+        if (check_server(server, err)) {
+            free(copy);
+            return -1;
+        }
+        mqtt->servers = xrealloc(mqtt->servers, (mqtt->server_count + 1) * sizeof(char *));
+        mqtt->servers[mqtt->server_count++] = xstrdup(server);
+    }
+    free(copy);
+    return mqtt->server_count ? 0 : err_set(err, "no MQTT server given");
+}
+
+static int check_files(const struct mqtt *mqtt, struct err *err)
+{
+    struct buf content = BUF_INIT;
+    bool tls = false;
+    int rc = 0;
+
+    for (size_t i = 0; i < mqtt->server_count; i++)
+        tls = tls || strncmp(mqtt->servers[i], "ssl://", 6) == 0;
+    if (tls && !mqtt->ca_file)
+        return err_set(err, "ssl:// needs the file of the CA");
+    if (!mqtt->cert_file != !mqtt->key_file)
+        return err_set(err, "a client certificate and its key go together");
+    if (mqtt->ca_file)
+        rc = file_read(&content, mqtt->ca_file, PEM_MAX, err);
+    if (rc == 0 && mqtt->cert_file)
+        rc = file_read(&content, mqtt->cert_file, PEM_MAX, err);
+    if (rc == 0 && mqtt->key_file) {
+        buf_clear(&content);
+        rc = file_read_secret(&content, mqtt->key_file, PEM_MAX, err);
+    }
+    if (content.data)
+        explicit_bzero(content.data, content.capacity);
+    buf_free(&content);
+    return rc;
+}
+
+static int read_password(struct mqtt *mqtt, const char *path, struct err *err)
+{
+    struct buf *password = &mqtt->password;
+
+    if (!path)
+        return 0;
+    if (file_read_secret(password, path, PASSWORD_MAX, err))
+        return -1;
+    while (password->len > 0 && strchr("\r\n", password->data[password->len - 1]))
+        password->len--;
+    return 0;
+}
+
+static void copy_filters(struct mqtt *mqtt, const struct mqtt_config *config)
+{
+    mqtt->filters = xcalloc(config->filter_count + 1, sizeof(*mqtt->filters));
+    mqtt->filter_qos = xcalloc(config->filter_count + 1, sizeof(*mqtt->filter_qos));
+    for (size_t i = 0; i < config->filter_count; i++) {
+        mqtt->filters[i] = xstrdup(config->filters[i]);
+        mqtt->filter_qos[i] = 1;
+    }
+    mqtt->filter_count = config->filter_count;
+}
+
+static void init_lock(struct mqtt *mqtt)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&mqtt->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&mqtt->lock, NULL);
+    TAILQ_INIT(&mqtt->waiting);
+    TAILQ_INIT(&mqtt->inflight);
+}
+
+struct mqtt *mqtt_new(const struct mqtt_config *config, const struct mqtt_handlers *handlers,
+                      struct err *err)
+{
+    struct mqtt *mqtt = xcalloc(1, sizeof(*mqtt));
+
+    init_lock(mqtt);
+    mqtt->handlers = *handlers;
+    mqtt->client_id = xstrdup(config->client_id);
+    mqtt->ca_file = copy_or_null(config->ca_file);
+    mqtt->cert_file = copy_or_null(config->cert_file);
+    mqtt->key_file = copy_or_null(config->key_file);
+    mqtt->username = copy_or_null(config->username);
+    mqtt->will_topic = copy_or_null(config->will_topic);
+    mqtt->will_payload = copy_or_null(config->will_payload ? config->will_payload : "");
+    mqtt->will_retained = config->will_retained;
+    mqtt->keepalive_s = config->keepalive_s ? config->keepalive_s : 60;
+    mqtt->session_expiry_s = config->session_expiry_s;
+    mqtt->receive_max = config->receive_max < 65536 ? config->receive_max : 65535;
+    mqtt->retry_min_ms = config->retry_min_ms ? config->retry_min_ms : 1000;
+    mqtt->retry_max_ms =
+        config->retry_max_ms > mqtt->retry_min_ms ? config->retry_max_ms : mqtt->retry_min_ms;
+    copy_filters(mqtt, config);
+    if (copy_servers(mqtt, config->servers, err) || check_files(mqtt, err) ||
+        read_password(mqtt, config->password_file, err)) {
+        mqtt_free(mqtt);
+        return NULL;
+    }
+    return mqtt;
+}
+
+int mqtt_start(struct mqtt *mqtt, struct err *err)
+{
+    errno = pthread_create(&mqtt->connector, NULL, connector_main, mqtt);
+    if (errno)
+        return err_errno(err, "start the MQTT thread");
+    mqtt->started = true;
+    return 0;
+}
+
+void mqtt_stop(struct mqtt *mqtt, uint32_t timeout_ms)
+{
+    if (!mqtt || !mqtt->started)
+        return;
+    pthread_mutex_lock(&mqtt->lock);
+    mqtt->stopping = true;
+    mqtt->stop_timeout_ms = timeout_ms;
+    pthread_cond_broadcast(&mqtt->changed);
+    pthread_mutex_unlock(&mqtt->lock);
+    pthread_join(mqtt->connector, NULL);
+    mqtt->started = false;
+}
+
+static void free_list(char **list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(list[i]);
+    free(list);
+}
+
+void mqtt_free(struct mqtt *mqtt)
+{
+    if (!mqtt)
+        return;
+    mqtt_stop(mqtt, 0);
+    free_list(mqtt->servers, mqtt->server_count);
+    free_list(mqtt->filters, mqtt->filter_count);
+    free(mqtt->filter_qos);
+    free(mqtt->client_id);
+    free(mqtt->ca_file);
+    free(mqtt->cert_file);
+    free(mqtt->key_file);
+    free(mqtt->username);
+    free(mqtt->will_topic);
+    free(mqtt->will_payload);
+    if (mqtt->password.data)
+        explicit_bzero(mqtt->password.data, mqtt->password.capacity);
+    buf_free(&mqtt->password);
+    pthread_cond_destroy(&mqtt->changed);
+    pthread_mutex_destroy(&mqtt->lock);
+    free(mqtt);
+}
