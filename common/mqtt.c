@@ -20,7 +20,9 @@
 #include <time.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/file.h"
+#include "common/options.h"
 
 #define CONNECT_TIMEOUT_S  15
 #define ATTEMPT_TIMEOUT_MS 20000
@@ -49,6 +51,7 @@ struct pending {
 TAILQ_HEAD(pending_list, pending);
 
 struct mqtt {
+    struct clock *clock; /* the system's: condition variables wait on real time only */
     struct mqtt_handlers handlers;
     char **servers;
     size_t server_count;
@@ -90,15 +93,12 @@ struct mqtt {
     MQTTAsync handle;
     const char *server;  /* of the attempt */
     char reason[256];    /* why it ended */
-    char tls_error[160]; /* last line of OpenSSL about this attempt */
+    char tls_error[160]; /* last line of OpenSSL about this attempt; under Paho's lock */
 };
 
-static uint64_t now_ms(void)
+static uint64_t now_ms(const struct mqtt *mqtt)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+    return clock_mono_ms(mqtt->clock);
 }
 
 /** Waits for a signal, at most until deadline_ms. Lock held. */
@@ -108,6 +108,12 @@ static void wait_until(struct mqtt *mqtt, uint64_t deadline_ms)
                           .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
 
     pthread_cond_timedwait(&mqtt->changed, &mqtt->lock, &ts);
+}
+
+static void unlock_and_tell(struct mqtt *mqtt)
+{
+    pthread_cond_broadcast(&mqtt->changed);
+    pthread_mutex_unlock(&mqtt->lock);
 }
 
 /* ---- what Paho tells ---- */
@@ -121,8 +127,7 @@ static void end_connection(struct mqtt *mqtt, const char *what, const char *deta
         mqtt->ended = true;
     }
     mqtt->state = LINK_DOWN;
-    pthread_cond_broadcast(&mqtt->changed);
-    pthread_mutex_unlock(&mqtt->lock);
+    unlock_and_tell(mqtt);
 }
 
 static int on_tls_error(const char *text, size_t len, void *cookie)
@@ -130,10 +135,8 @@ static int on_tls_error(const char *text, size_t len, void *cookie)
     struct mqtt *mqtt = cookie;
     size_t size = sizeof(mqtt->tls_error);
 
-    pthread_mutex_lock(&mqtt->lock);
     snprintf(mqtt->tls_error, size, "%.*s", (int)(len < size ? len : size - 1), text);
     mqtt->tls_error[strcspn(mqtt->tls_error, "\r\n")] = 0;
-    pthread_mutex_unlock(&mqtt->lock);
     return 1;
 }
 
@@ -152,17 +155,13 @@ static void on_server_disconnect(void *cookie, MQTTProperties *properties,
 static void on_connect_failure(void *cookie, MQTTAsync_failureData5 *data)
 {
     struct mqtt *mqtt = cookie;
-    char tls_error[sizeof(mqtt->tls_error)];
     const char *detail = data->message;
 
-    pthread_mutex_lock(&mqtt->lock);
-    memcpy(tls_error, mqtt->tls_error, sizeof(tls_error));
-    pthread_mutex_unlock(&mqtt->lock);
     /* A refusing CONNACK comes with its reason in code; Paho's own failures are negative there. */
     if (data->code >= MQTTREASONCODE_UNSPECIFIED_ERROR)
         detail = MQTTReasonCode_toString((enum MQTTReasonCodes)data->code);
-    else if (tls_error[0])
-        detail = tls_error;
+    else if (mqtt->tls_error[0])
+        detail = mqtt->tls_error;
     else if (!detail)
         detail = MQTTAsync_strerror(data->code);
     end_connection(mqtt, "connect failed", detail);
@@ -179,8 +178,7 @@ static void link_is_up(struct mqtt *mqtt)
     }
     mqtt->state = LINK_UP;
     server = mqtt->server;
-    pthread_cond_broadcast(&mqtt->changed);
-    pthread_mutex_unlock(&mqtt->lock);
+    unlock_and_tell(mqtt);
     if (mqtt->handlers.on_connected)
         mqtt->handlers.on_connected(mqtt->handlers.cookie, server);
 }
@@ -329,8 +327,7 @@ static bool send_one(struct mqtt *mqtt)
     pthread_mutex_lock(&mqtt->lock);
     mqtt->sending = false;
     mqtt->users--;
-    pthread_cond_broadcast(&mqtt->changed);
-    pthread_mutex_unlock(&mqtt->lock);
+    unlock_and_tell(mqtt);
     return true;
 }
 
@@ -372,8 +369,7 @@ static int publish_once(struct mqtt *mqtt, const char *topic, const void *payloa
     rc = paho_send(mqtt->handle, topic, payload, len, 0, retain, NULL);
     pthread_mutex_lock(&mqtt->lock);
     mqtt->users--;
-    pthread_cond_broadcast(&mqtt->changed);
-    pthread_mutex_unlock(&mqtt->lock);
+    unlock_and_tell(mqtt);
     return rc == MQTTASYNC_SUCCESS
                ? 0
                : err_set(err, "publish on %s: %s", topic, MQTTAsync_strerror(rc));
@@ -425,17 +421,6 @@ bool mqtt_connected(const struct mqtt *mqtt)
 
 /* ---- the connector ---- */
 
-static int add_property(MQTTProperties *properties, enum MQTTPropertyCodes code, uint32_t value)
-{
-    MQTTProperty property = {.identifier = code};
-
-    if (code == MQTTPROPERTY_CODE_RECEIVE_MAXIMUM)
-        property.value.integer2 = (unsigned short)value;
-    else
-        property.value.integer4 = value;
-    return MQTTProperties_add(properties, &property);
-}
-
 static void fill_tls(struct mqtt *mqtt, MQTTAsync_SSLOptions *tls)
 {
     /* The library's default protocol range is the system's: TLS 1.2 and up on Debian. */
@@ -455,6 +440,10 @@ static int paho_connect(struct mqtt *mqtt, MQTTAsync handle)
     MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
     MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
     MQTTProperties properties = MQTTProperties_initializer;
+    MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
+                           .value.integer4 = mqtt->session_expiry_s};
+    MQTTProperty receive = {.identifier = MQTTPROPERTY_CODE_RECEIVE_MAXIMUM,
+                            .value.integer2 = (unsigned short)mqtt->receive_max};
     int rc;
 
     options.keepAliveInterval = (int)mqtt->keepalive_s;
@@ -476,10 +465,9 @@ static int paho_connect(struct mqtt *mqtt, MQTTAsync handle)
     if (mqtt->will_topic)
         options.will = &will;
     if (mqtt->session_expiry_s)
-        add_property(&properties, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
-                     mqtt->session_expiry_s);
+        MQTTProperties_add(&properties, &expiry);
     if (mqtt->receive_max)
-        add_property(&properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, mqtt->receive_max);
+        MQTTProperties_add(&properties, &receive);
     options.connectProperties = &properties;
     rc = MQTTAsync_connect(handle, &options);
     MQTTProperties_free(&properties);
@@ -516,15 +504,15 @@ static void attempt_begin(struct mqtt *mqtt, const char *server)
 /** Waits until the attempt or connection is over. Returns how long it was up, in ms. */
 static uint64_t attempt_wait(struct mqtt *mqtt)
 {
-    uint64_t start = now_ms();
+    uint64_t start = now_ms(mqtt);
     uint64_t up_since = 0;
 
     pthread_mutex_lock(&mqtt->lock);
     while (!mqtt->ended && !mqtt->stopping) {
         if (mqtt->state == LINK_UP) {
-            up_since = up_since ? up_since : now_ms();
+            up_since = up_since ? up_since : now_ms(mqtt);
             pthread_cond_wait(&mqtt->changed, &mqtt->lock);
-        } else if (now_ms() < start + ATTEMPT_TIMEOUT_MS) {
+        } else if (now_ms(mqtt) < start + ATTEMPT_TIMEOUT_MS) {
             wait_until(mqtt, start + ATTEMPT_TIMEOUT_MS);
         } else {
             snprintf(mqtt->reason, sizeof(mqtt->reason), "connect failed: no answer in time");
@@ -532,7 +520,7 @@ static uint64_t attempt_wait(struct mqtt *mqtt)
         }
     }
     pthread_mutex_unlock(&mqtt->lock);
-    return up_since ? now_ms() - up_since : 0;
+    return up_since ? now_ms(mqtt) - up_since : 0;
 }
 
 static void on_disconnect_success(void *cookie, MQTTAsync_successData5 *data)
@@ -542,8 +530,7 @@ static void on_disconnect_success(void *cookie, MQTTAsync_successData5 *data)
     (void)data;
     pthread_mutex_lock(&mqtt->lock);
     mqtt->disconnected = true;
-    pthread_cond_broadcast(&mqtt->changed);
-    pthread_mutex_unlock(&mqtt->lock);
+    unlock_and_tell(mqtt);
 }
 
 static void on_disconnect_failure(void *cookie, MQTTAsync_failureData5 *data)
@@ -556,7 +543,7 @@ static void on_disconnect_failure(void *cookie, MQTTAsync_failureData5 *data)
 static void say_disconnect(struct mqtt *mqtt, uint32_t timeout_ms)
 {
     MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer5;
-    uint64_t deadline = now_ms() + timeout_ms;
+    uint64_t deadline = now_ms(mqtt) + timeout_ms;
 
     options.timeout = (int)timeout_ms;
     options.context = mqtt;
@@ -565,7 +552,7 @@ static void say_disconnect(struct mqtt *mqtt, uint32_t timeout_ms)
     if (MQTTAsync_disconnect(mqtt->handle, &options) != MQTTASYNC_SUCCESS)
         return;
     pthread_mutex_lock(&mqtt->lock);
-    while (!mqtt->disconnected && now_ms() < deadline)
+    while (!mqtt->disconnected && now_ms(mqtt) < deadline)
         wait_until(mqtt, deadline);
     pthread_mutex_unlock(&mqtt->lock);
 }
@@ -592,30 +579,24 @@ static void attempt_end(struct mqtt *mqtt)
 }
 
 /** Somewhere between half of ms and ms, so that many clients do not come back as one. */
-static uint64_t jitter(uint64_t ms)
+static uint64_t jitter(struct mqtt *mqtt, uint64_t ms)
 {
     uint32_t random = 0;
 
     if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        random = (uint32_t)now_ms();
+        random = (uint32_t)now_ms(mqtt);
     return ms / 2 + random % (ms / 2 + 1);
 }
 
-static void pause_unless_stopping(struct mqtt *mqtt, uint64_t ms)
+/** True where it is time to end. */
+static bool pause_or_stop(struct mqtt *mqtt, uint64_t ms)
 {
-    uint64_t deadline = now_ms() + ms;
-
-    pthread_mutex_lock(&mqtt->lock);
-    while (!mqtt->stopping && now_ms() < deadline)
-        wait_until(mqtt, deadline);
-    pthread_mutex_unlock(&mqtt->lock);
-}
-
-static bool is_stopping(struct mqtt *mqtt)
-{
+    uint64_t deadline = now_ms(mqtt) + ms;
     bool stopping;
 
     pthread_mutex_lock(&mqtt->lock);
+    while (!mqtt->stopping && now_ms(mqtt) < deadline)
+        wait_until(mqtt, deadline);
     stopping = mqtt->stopping;
     pthread_mutex_unlock(&mqtt->lock);
     return stopping;
@@ -625,29 +606,27 @@ static void *connector_main(void *cookie)
 {
     struct mqtt *mqtt = cookie;
     uint64_t backoff_ms = mqtt->retry_min_ms;
+    uint64_t pause_ms = 0;
     size_t next = 0;
 
-    while (!is_stopping(mqtt)) {
+    while (!pause_or_stop(mqtt, pause_ms)) {
         uint64_t up_ms;
 
         attempt_begin(mqtt, mqtt->servers[next]);
         up_ms = attempt_wait(mqtt);
         attempt_end(mqtt);
-        if (is_stopping(mqtt))
+        if (pause_or_stop(mqtt, 0))
             break;
         if (mqtt->handlers.on_disconnected)
             mqtt->handlers.on_disconnected(mqtt->handlers.cookie, mqtt->reason);
-        if (up_ms >= STABLE_MS) {
+        pause_ms = 0; /* the next server at once; wait only when all were tried */
+        if (up_ms < STABLE_MS && ++next < mqtt->server_count)
+            continue;
+        next = 0;
+        if (up_ms >= STABLE_MS)
             backoff_ms = mqtt->retry_min_ms;
-            next = 0;
-        } else if (++next < mqtt->server_count) {
-            continue; /* the next server at once; wait only when all were tried */
-        } else {
-            next = 0;
-        }
-        pause_unless_stopping(mqtt, jitter(backoff_ms));
-        if (up_ms < STABLE_MS && (backoff_ms *= 2) > mqtt->retry_max_ms)
-            backoff_ms = mqtt->retry_max_ms;
+        pause_ms = jitter(mqtt, backoff_ms);
+        backoff_ms = 2 * backoff_ms < mqtt->retry_max_ms ? 2 * backoff_ms : mqtt->retry_max_ms;
     }
     return NULL;
 }
@@ -663,16 +642,12 @@ static int check_server(const char *server, struct err *err)
 {
     const char *host = strstr(server, "://");
     const char *colon = strrchr(server, ':');
-    char *end = NULL;
-    long port;
+    uint64_t port;
 
-    if (strncmp(server, "ssl://", 6) != 0 && strncmp(server, "tcp://", 6) != 0)
+    if ((strncmp(server, "ssl://", 6) != 0 && strncmp(server, "tcp://", 6) != 0) ||
+        colon <= host + 3 || !colon[1])
         return err_set(err, "server '%s': want ssl://host:port", server);
-    host += 3;
-    if (colon <= host || !colon[1])
-        return err_set(err, "server '%s': want ssl://host:port", server);
-    port = strtol(colon + 1, &end, 10);
-    if (*end || colon[1] < '0' || colon[1] > '9' || port < 1 || port > 65535)
+    if (parse_u64(&port, colon + 1, 1, 65535, NULL))
         return err_set(err, "server '%s': bad port", server);
     return 0;
 }
@@ -763,6 +738,7 @@ struct mqtt *mqtt_new(const struct mqtt_config *config, const struct mqtt_handle
     struct mqtt *mqtt = xcalloc(1, sizeof(*mqtt));
 
     init_lock(mqtt);
+    mqtt->clock = clock_system_new();
     mqtt->handlers = *handlers;
     mqtt->client_id = xstrdup(config->client_id);
     mqtt->ca_file = copy_or_null(config->ca_file);
@@ -803,8 +779,7 @@ void mqtt_stop(struct mqtt *mqtt, uint32_t timeout_ms)
     pthread_mutex_lock(&mqtt->lock);
     mqtt->stopping = true;
     mqtt->stop_timeout_ms = timeout_ms;
-    pthread_cond_broadcast(&mqtt->changed);
-    pthread_mutex_unlock(&mqtt->lock);
+    unlock_and_tell(mqtt);
     pthread_join(mqtt->connector, NULL);
     mqtt->started = false;
 }
@@ -834,6 +809,7 @@ void mqtt_free(struct mqtt *mqtt)
     if (mqtt->password.data)
         explicit_bzero(mqtt->password.data, mqtt->password.capacity);
     buf_free(&mqtt->password);
+    clock_free(mqtt->clock);
     pthread_cond_destroy(&mqtt->changed);
     pthread_mutex_destroy(&mqtt->lock);
     free(mqtt);

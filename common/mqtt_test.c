@@ -28,12 +28,13 @@
 
 #define DEADLINE_S 60
 #define TAGS       64
+#define PATH_SIZE  96
 
 /* A broker of its own for each test, in a directory of its own. */
 
 struct broker {
     char directory[64];
-    char config[96];
+    char config[PATH_SIZE];
     char server[64];
     int port;
     bool tls;
@@ -82,9 +83,9 @@ static void nap(void)
     nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 }
 
-static char *in_directory(const struct broker *broker, const char *name, char *path)
+static char *in_directory(const struct broker *broker, const char *name, char path[PATH_SIZE])
 {
-    sprintf(path, "%s/%s", broker->directory, name);
+    snprintf(path, PATH_SIZE, "%s/%s", broker->directory, name);
     return path;
 }
 
@@ -94,7 +95,7 @@ static void broker_start(struct broker *broker)
     char option[] = "-c";
     char *argv[] = {name, option, broker->config, NULL};
     char *environment[] = {NULL};
-    char output[128];
+    char output[PATH_SIZE];
     posix_spawn_file_actions_t actions;
     time_t deadline = time(NULL) + DEADLINE_S;
 
@@ -132,7 +133,7 @@ static void make_certificate(const struct broker *broker, const char *address)
     X509V3_CTX context;
     X509_EXTENSION *extension;
     char san[64];
-    char path[96];
+    char path[PATH_SIZE];
     FILE *file;
 
     X509_set_version(x509, 2);
@@ -144,7 +145,7 @@ static void make_certificate(const struct broker *broker, const char *address)
                                (const unsigned char *)"test", -1, -1, 0);
     X509_set_issuer_name(x509, X509_get_subject_name(x509));
     X509V3_set_ctx(&context, x509, x509, NULL, NULL, 0);
-    sprintf(san, "IP:%s", address);
+    snprintf(san, sizeof(san), "IP:%s", address);
     extension = X509V3_EXT_conf_nid(NULL, &context, NID_subject_alt_name, san);
     X509_add_ext(x509, extension, -1);
     X509_EXTENSION_free(extension);
@@ -163,7 +164,6 @@ static void make_certificate(const struct broker *broker, const char *address)
 static void broker_make(struct broker *broker, const char *extra, const char *tls_address)
 {
     char text[1024];
-    char path[96];
     int fd;
 
     memset(broker, 0, sizeof(*broker));
@@ -171,12 +171,13 @@ static void broker_make(struct broker *broker, const char *extra, const char *tl
         print_message("mosquitto is not installed: skipped\n");
         skip();
     }
-    strcpy(broker->directory, "/tmp/amr-mqtt-test-XXXXXX");
+    snprintf(broker->directory, sizeof(broker->directory), "/tmp/amr-mqtt-test-XXXXXX");
     assert_non_null(mkdtemp(broker->directory));
     fd = bound_socket(0, &broker->port);
     close(fd);
     broker->tls = tls_address != NULL;
-    sprintf(broker->server, "%s://127.0.0.1:%d", tls_address ? "ssl" : "tcp", broker->port);
+    snprintf(broker->server, sizeof(broker->server), "%s://127.0.0.1:%d",
+             tls_address ? "ssl" : "tcp", broker->port);
     snprintf(text, sizeof(text), "user root\nlistener %d 127.0.0.1\nallow_anonymous true\n%s",
              broker->port, extra);
     if (tls_address) {
@@ -188,7 +189,7 @@ static void broker_make(struct broker *broker, const char *extra, const char *tl
                  "require_certificate true\n",
                  broker->directory, broker->directory, broker->directory);
     }
-    strcpy(broker->config, in_directory(broker, "mosquitto.conf", path));
+    in_directory(broker, "mosquitto.conf", broker->config);
     write_file(broker->config, 0600, text);
     broker_start(broker);
 }
@@ -197,7 +198,7 @@ static void broker_free(struct broker *broker)
 {
     static const char *const FILES[] = {"mosquitto.conf", "mosquitto.log", "cert.pem",
                                         "key.pem",        "password",      "users"};
-    char path[96];
+    char path[PATH_SIZE];
 
     broker_kill(broker);
     for (size_t i = 0; i < AMR_COUNT(FILES); i++)
@@ -407,7 +408,7 @@ static void the_second_server_is_used_where_the_first_is_away(void **state)
     (void)state;
     broker_make(&broker, "", NULL);
     dead = bound_socket(0, &dead_port); /* bound, not listening: refuses */
-    sprintf(servers, "tcp://127.0.0.1:%d, %s", dead_port, broker.server);
+    snprintf(servers, sizeof(servers), "tcp://127.0.0.1:%d, %s", dead_port, broker.server);
     config = config_for(&broker, "one");
     config.servers = servers;
     mqtt = client_start(&seen, &config);
@@ -496,8 +497,8 @@ static void tls_with_a_client_certificate_works(void **state)
     struct seen seen;
     struct mqtt *mqtt;
     struct mqtt_config config;
-    char cert[96];
-    char key[96];
+    char cert[PATH_SIZE];
+    char key[PATH_SIZE];
 
     (void)state;
     broker_make(&broker, "", "127.0.0.1");
@@ -523,8 +524,8 @@ static void a_server_whose_certificate_names_another_address_is_refused(void **s
     struct seen seen;
     struct mqtt *mqtt;
     struct mqtt_config config;
-    char cert[96];
-    char key[96];
+    char cert[PATH_SIZE];
+    char key[PATH_SIZE];
 
     (void)state;
     broker_make(&broker, "", "127.0.0.2");
@@ -545,7 +546,7 @@ static void a_wrong_password_is_told_in_words(void **state)
     struct seen seen;
     struct mqtt *mqtt;
     struct mqtt_config config;
-    char password[96];
+    char password[PATH_SIZE];
 
     (void)state;
     broker_make(&broker, "allow_anonymous false\n", NULL);
