@@ -116,8 +116,6 @@ static void unlock_and_tell(struct mqtt *mqtt)
     pthread_mutex_unlock(&mqtt->lock);
 }
 
-/* ---- what Paho tells ---- */
-
 static void end_connection(struct mqtt *mqtt, const char *what, const char *detail)
 {
     pthread_mutex_lock(&mqtt->lock);
@@ -169,18 +167,14 @@ static void on_connect_failure(void *cookie, MQTTAsync_failureData5 *data)
 
 static void link_is_up(struct mqtt *mqtt)
 {
-    const char *server;
+    bool up;
 
     pthread_mutex_lock(&mqtt->lock);
-    if (mqtt->ended || mqtt->stopping) {
-        pthread_mutex_unlock(&mqtt->lock);
-        return;
-    }
-    mqtt->state = LINK_UP;
-    server = mqtt->server;
+    up = !mqtt->ended && !mqtt->stopping;
+    mqtt->state = up ? LINK_UP : mqtt->state;
     unlock_and_tell(mqtt);
-    if (mqtt->handlers.on_connected)
-        mqtt->handlers.on_connected(mqtt->handlers.cookie, server);
+    if (up && mqtt->handlers.on_connected)
+        mqtt->handlers.on_connected(mqtt->handlers.cookie, mqtt->server);
 }
 
 static void on_subscribed(void *cookie, MQTTAsync_successData5 *data)
@@ -250,8 +244,6 @@ static int on_message_arrived(void *cookie, char *topic, int topic_len, MQTTAsyn
     return 1;
 }
 
-/* ---- publishing ---- */
-
 static void pending_free(struct pending *pending)
 {
     free(pending->topic);
@@ -273,7 +265,7 @@ static int paho_send(MQTTAsync handle, const char *topic, const void *payload, s
     return MQTTAsync_send(handle, topic, (int)len, payload, qos, retain, &response);
 }
 
-/** Takes a pending off its list, frees it and tells its owner. */
+/** Takes it off its list, frees it and tells its owner. */
 static void pending_finish(struct pending *pending, int reason)
 {
     struct mqtt *mqtt = pending->mqtt;
@@ -331,18 +323,13 @@ static bool send_one(struct mqtt *mqtt)
     return true;
 }
 
-static void send_waiting(struct mqtt *mqtt)
-{
-    while (send_one(mqtt))
-        continue;
-}
-
 static void on_publish_success(void *cookie, MQTTAsync_successData5 *data)
 {
     struct mqtt *mqtt = ((struct pending *)cookie)->mqtt;
 
     pending_finish(cookie, (int)data->reasonCode);
-    send_waiting(mqtt);
+    while (send_one(mqtt))
+        continue;
 }
 
 static void on_publish_failure(void *cookie, MQTTAsync_failureData5 *data)
@@ -351,7 +338,8 @@ static void on_publish_failure(void *cookie, MQTTAsync_failureData5 *data)
     bool refused = data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR;
 
     pending_finish(cookie, refused ? (int)data->reasonCode : -1);
-    send_waiting(mqtt);
+    while (send_one(mqtt))
+        continue;
 }
 
 static int publish_once(struct mqtt *mqtt, const char *topic, const void *payload, size_t len,
@@ -404,7 +392,8 @@ int mqtt_publish(struct mqtt *mqtt, const char *topic, const void *payload, size
         pending_free(pending);
         return err_set(err, "publish on %s: %s", topic, refusal);
     }
-    send_waiting(mqtt);
+    while (send_one(mqtt))
+        continue;
     return 0;
 }
 
@@ -418,8 +407,6 @@ bool mqtt_connected(const struct mqtt *mqtt)
     pthread_mutex_unlock(&m->lock);
     return up;
 }
-
-/* ---- the connector ---- */
 
 static void fill_tls(struct mqtt *mqtt, MQTTAsync_SSLOptions *tls)
 {
@@ -533,12 +520,6 @@ static void on_disconnect_success(void *cookie, MQTTAsync_successData5 *data)
     unlock_and_tell(mqtt);
 }
 
-static void on_disconnect_failure(void *cookie, MQTTAsync_failureData5 *data)
-{
-    (void)data;
-    on_disconnect_success(cookie, NULL);
-}
-
 /** Lets queued messages go out, then says DISCONNECT, which discards the Will. */
 static void say_disconnect(struct mqtt *mqtt, uint32_t timeout_ms)
 {
@@ -547,8 +528,7 @@ static void say_disconnect(struct mqtt *mqtt, uint32_t timeout_ms)
 
     options.timeout = (int)timeout_ms;
     options.context = mqtt;
-    options.onSuccess5 = on_disconnect_success;
-    options.onFailure5 = on_disconnect_failure;
+    options.onSuccess5 = on_disconnect_success; /* a failure runs into the deadline */
     if (MQTTAsync_disconnect(mqtt->handle, &options) != MQTTASYNC_SUCCESS)
         return;
     pthread_mutex_lock(&mqtt->lock);
@@ -626,12 +606,11 @@ static void *connector_main(void *cookie)
         if (up_ms >= STABLE_MS)
             backoff_ms = mqtt->retry_min_ms;
         pause_ms = jitter(mqtt, backoff_ms);
-        backoff_ms = 2 * backoff_ms < mqtt->retry_max_ms ? 2 * backoff_ms : mqtt->retry_max_ms;
+        if (2 * backoff_ms <= mqtt->retry_max_ms)
+            backoff_ms *= 2;
     }
     return NULL;
 }
-
-/* ---- configuration ---- */
 
 static char *copy_or_null(const char *text)
 {
@@ -752,8 +731,7 @@ struct mqtt *mqtt_new(const struct mqtt_config *config, const struct mqtt_handle
     mqtt->session_expiry_s = config->session_expiry_s;
     mqtt->receive_max = config->receive_max < 65536 ? config->receive_max : 65535;
     mqtt->retry_min_ms = config->retry_min_ms ? config->retry_min_ms : 1000;
-    mqtt->retry_max_ms =
-        config->retry_max_ms > mqtt->retry_min_ms ? config->retry_max_ms : mqtt->retry_min_ms;
+    mqtt->retry_max_ms = config->retry_max_ms;
     copy_filters(mqtt, config);
     if (copy_servers(mqtt, config->servers, err) || check_files(mqtt, err) ||
         read_password(mqtt, config->password_file, err)) {
