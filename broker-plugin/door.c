@@ -224,7 +224,7 @@ static void access_denied(struct door *door, struct client *client,
     struct err text = ERR_INIT;
     bool meter = access->who->role == ROLE_METER;
     log_quote(topic, sizeof topic, request->topic, strlen(request->topic));
-    err_set(&text, "%s: topic %s", why, topic);
+    err_set(&text, "%s: %.*s", why, (int)strlen(topic) - 2, topic + 1);
     struct notice notice = {.what = ACTION_TEXT[access->action],
                             .cause = "denied",
                             .client_id = request->client_id,
@@ -348,21 +348,24 @@ void door_reload(struct door *door)
     door->reloading = true;
 }
 
-static bool must_go(const struct door *door, const struct client *client, uint64_t now_ms)
+/* Why a client that is connected has to go; NULL where it may stay. */
+static const char *must_go(const struct client *client, uint64_t now_ms)
 {
-    (void)door;
     if (client->replaced)
-        return false; /* going already; its client id is another's now */
+        return NULL; /* going already; its client id is another's now */
     if (account_is_shut(client->account, now_ms))
-        return true;
-    return client->who.role == ROLE_METER &&
-           (client->member->status != METER_ACTIVE ||
-            !eth_address_equal(&client->member->signer, &client->who.signer));
+        return "shut-out";
+    if (client->who.role != ROLE_METER)
+        return NULL;
+    if (client->member->status != METER_ACTIVE)
+        return cause_text(client->member->status == METER_CLOSED ? CAUSE_CLOSED : CAUSE_UNKNOWN);
+    if (!eth_address_equal(&client->member->signer, &client->who.signer))
+        return "signer";
+    return NULL;
 }
 
 static void disconnect(struct door *door, const char *client_id)
 {
-    log_info(door->log, "client disconnected client=%s", client_id);
     door->counters.disconnected++;
     door->broker->disconnect(door->broker->cookie, client_id);
 }
@@ -373,9 +376,13 @@ static void sort_out(struct door *door)
     struct buf names = BUF_INIT;
     uint64_t now_ms = clock_mono_ms(door->clock);
     for (struct client *client = clients_next(door->clients, NULL); client;
-         client = clients_next(door->clients, client))
-        if (must_go(door, client, now_ms))
-            buf_append(&names, client->id, strlen(client->id) + 1);
+         client = clients_next(door->clients, client)) {
+        const char *why = must_go(client, now_ms);
+        if (!why)
+            continue;
+        log_info(door->log, "client disconnected cause=%s client=\"%s\"", why, client->id);
+        buf_append(&names, client->id, strlen(client->id) + 1);
+    }
     for (size_t at = 0; at < names.len; at += strlen((const char *)names.data + at) + 1)
         disconnect(door, (const char *)names.data + at);
     buf_free(&names);

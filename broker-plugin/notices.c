@@ -1,7 +1,6 @@
 #include "broker-plugin/notices.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 
 #define ALARMS_PER_S 50
 #define ALARMS_BURST 500
+#define TEXT_MAX     256
 
 struct notices {
     struct notices_config config;
@@ -33,23 +33,50 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
+/* Names and texts can hold what strangers wrote, cut anywhere: others get printable ASCII. */
+static const char *plain(char *out, size_t size, const char *text)
+{
+    size_t len = 0;
+    for (; text && text[len] && len + 1 < size; len++)
+        out[len] = (char)(text[len] >= ' ' && text[len] <= '~' ? text[len] : '?');
+    out[len] = '\0';
+    return out;
+}
+
+static void append_quoted(struct buf *line, const char *key, const char *text)
+{
+    char quoted[400];
+    if (!text || !text[0])
+        return;
+    log_quote(quoted, sizeof quoted, text, strlen(text));
+    buf_printf(line, " %s=%s", key, quoted);
+}
+
+static void append_number(struct buf *line, const char *key, uint32_t number)
+{
+    if (number)
+        buf_printf(line, " %s=%" PRIu32, key, number);
+}
+
 static void log_notice(struct log *log, const struct notice *notice)
 {
-    char client[80];
-    char text[400];
-    const char *id = or_empty(notice->client_id);
-    log_quote(client, sizeof client, id, strlen(id));
-    log_quote(text, sizeof text, or_empty(notice->text), strlen(or_empty(notice->text)));
-    log_unusual(log,
-                "%s cause=%s client=%s address=%s meter=%" PRIu32 " sequence=%" PRIu32 " text=%s",
-                notice->what, notice->cause, client, or_empty(notice->address), notice->meter,
-                notice->sequence, text);
+    struct buf line = BUF_INIT;
+    buf_printf(&line, "%s cause=%s", notice->what, notice->cause);
+    append_quoted(&line, "client", notice->client_id);
+    append_quoted(&line, "address", notice->address);
+    append_number(&line, "meter", notice->meter);
+    append_number(&line, "sequence", notice->sequence);
+    append_quoted(&line, "text", notice->text);
+    log_unusual(log, "%s", buf_str(&line));
+    buf_free(&line);
 }
 
 static void publish_alarm(struct notices *notices, const struct notice *notice)
 {
     const struct notices_config *config = &notices->config;
     char topic[TOPIC_MAX];
+    char client[TOPIC_MAX];
+    char text[TEXT_MAX];
     struct buf payload = BUF_INIT;
     struct alarm alarm = {
         .unix_ms = clock_unix_ms(config->clock),
@@ -58,9 +85,9 @@ static void publish_alarm(struct notices *notices, const struct notice *notice)
         .serial = or_empty(notice->serial),
         .meter = notice->meter,
         .sequence = notice->sequence,
-        .client = or_empty(notice->client_id),
+        .client = plain(client, sizeof client, notice->client_id),
         .address = or_empty(notice->address),
-        .text = or_empty(notice->text),
+        .text = plain(text, sizeof text, notice->text),
     };
     payload_alarm_print(&payload, &alarm);
     topic_format(topic, config->group, NULL, TOPIC_SERVER_ALARM);
@@ -95,8 +122,7 @@ void notices_reject(struct notices *notices, const struct notice *notice, enum c
         .last = notice->sequence,
         .cause = cause,
     };
-    snprintf(receipt.text, sizeof receipt.text, "%.*s", (int)sizeof receipt.text - 1,
-             or_empty(notice->text));
+    plain(receipt.text, sizeof receipt.text, notice->text);
     payload_receipt_print(&payload, &receipt);
     topic_format(topic, config->group, notice->serial, TOPIC_RECEIPT);
     config->broker->publish(config->broker->cookie, notice->client_id, topic, payload.data,
