@@ -325,20 +325,21 @@ const RULES = [
   },
   {
     name: 'dead-file',
-    about: "every .c file is named in its folder's CMakeLists.txt (a test by its module's name)",
+    about: "every .c file is named in a CMake file of its folder (a test by its module's name)",
     *check(file, repository) {
       if (!file.path.endsWith('.c') || !CODE_FOLDERS.test(file.path)) return;
-      let folder = dirname(file.path);
       const lists = [];
-      for (; folder !== '.'; folder = dirname(folder))
-        lists.push(repository.byPath.get(`${folder}/CMakeLists.txt`)?.text ?? '');
+      for (let folder = dirname(file.path); folder !== '.'; folder = dirname(folder))
+        for (const other of repository.files)
+          if (dirname(other.path) === folder && /(CMakeLists\.txt|\.cmake)$/.test(other.path))
+            lists.push(other.text);
       const stem = basename(file.path, '.c');
       const names = [stem, stem.replace(/_test$/, '')];
       const text = lists.join('\n');
       if (
         !names.some((name) => new RegExp(`(^|[\\s(/"])${name}(\\.c)?($|[\\s)"])`, 'm').test(text))
       )
-        yield [1, 'no CMakeLists.txt names it'];
+        yield [1, 'no CMake file beside it names it'];
     },
   },
   {
