@@ -112,17 +112,46 @@ int json_done(struct json_reader *reader)
     return -1;
 }
 
+/* Length of the UTF-8 sequence that starts here; 0 where it is none (RFC 3629). */
+static size_t utf8_len(const unsigned char *at)
+{
+    static const struct {
+        unsigned char from, to, second_from, second_to;
+        size_t len;
+    } FORMS[] = {
+        {0x20, 0x7e, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+
+    for (size_t i = 0; i < AMR_COUNT(FORMS); i++) {
+        if (*at < FORMS[i].from || *at > FORMS[i].to)
+            continue;
+        if (FORMS[i].len > 1 && (at[1] < FORMS[i].second_from || at[1] > FORMS[i].second_to))
+            return 0;
+        for (size_t more = 2; more < FORMS[i].len; more++)
+            if (at[more] < 0x80 || at[more] > 0xbf)
+                return 0;
+        return FORMS[i].len;
+    }
+    return 0;
+}
+
 void json_append_string(struct buf *out, const char *text)
 {
+    const unsigned char *at = (const unsigned char *)text;
+
     buf_append_u8(out, '"');
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", c);
-        else if (c < 0x20)
-            buf_printf(out, "\\u%04x", c);
+    while (*at) {
+        size_t len = utf8_len(at);
+        if (*at == '"' || *at == '\\')
+            buf_printf(out, "\\%c", *at);
+        else if (*at < 0x20 || *at == 0x7f)
+            buf_printf(out, "\\u%04x", *at);
+        else if (len)
+            buf_append(out, at, len);
         else
-            buf_append_u8(out, c);
+            buf_append_u8(out, '?'); /* a cut or foreign byte must not spoil the document */
+        at += len ? len : 1;
     }
     buf_append_u8(out, '"');
 }

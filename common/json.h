@@ -41,7 +41,7 @@ int json_done(struct json_reader *reader) AMR_NODISCARD;
 /** Records a failure found by the caller. */
 void json_fail(struct json_reader *reader, const char *format, ...) AMR_PRINTF(2, 3);
 
-/** Appends text as a JSON string with quotes and escapes. */
+/** Appends text as a JSON string with quotes and escapes; what is not UTF-8 becomes "?". */
 void json_append_string(struct buf *out, const char *text);
 
 #endif

@@ -94,6 +94,24 @@ static void strings_are_escaped(void **state)
     buf_free(&out);
 }
 
+static void what_is_not_utf8_does_not_spoil_the_document(void **state)
+{
+    struct buf out = BUF_INIT;
+
+    (void)state;
+    /* A cut sequence, a lone continuation, an overlong slash, a surrogate; then real ones. */
+    json_append_string(&out,
+                       "a\xc3 \x80 \xc0\xaf \xed\xa0\x80 \xc3\xa4\xe2\x82\xac\xf0\x9f\x94\x8c");
+    assert_string_equal(buf_str(&out), "\"a? ? ?? ??? \xc3\xa4\xe2\x82\xac\xf0\x9f\x94\x8c\"");
+    buf_append_u8(&out, ']');
+    char *array = xasprintf("[%s", buf_str(&out));
+    json_t *value = json_parse(array, strlen(array), NULL);
+    assert_non_null(value);
+    json_decref(value);
+    free(array);
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +120,7 @@ int main(void)
         cmocka_unit_test(a_left_over_key_is_named),
         cmocka_unit_test(the_first_failure_is_the_one_told),
         cmocka_unit_test(strings_are_escaped),
+        cmocka_unit_test(what_is_not_utf8_does_not_spoil_the_document),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,8 +31,7 @@ static void round_trip_receipt(const uint8_t *data, size_t size)
         return;
     payload_receipt_print(&out, &receipt);
     int result = payload_receipt_parse(&again, out.data, out.len, NULL);
-    /* A text cut in the middle of a UTF-8 character need not be JSON any more. */
-    assert(receipt.status == RECEIPT_REJECTED || result == 0);
+    assert(result == 0);
     (void)result;
     buf_free(&out);
 }
