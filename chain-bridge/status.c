@@ -33,6 +33,7 @@ static const char *const NAMES[STATUS_NUMBERS] = {
     [STATUS_BUMPS] = "bumps",
     [STATUS_REORGS] = "reorgs",
     [STATUS_REVERTS] = "reverts",
+    [STATUS_HALTED] = "halted",
     [STATUS_HEAD] = "head",
     [STATUS_REGISTRY_BLOCK] = "registry_block",
     [STATUS_BALANCE_GWEI] = "balance_gwei",
@@ -82,7 +83,7 @@ bool status_pause(struct status *status, const char *text)
 
 void status_print(const struct status *status, struct buf *out, uint32_t unix_s)
 {
-    buf_printf(out, "{\"v\":1");
+    buf_printf(out, "{\"v\":1,\"state\":\"online\"");
     if (unix_s)
         buf_printf(out, ",\"t\":%u", (unsigned)unix_s);
     for (unsigned i = 0; i < STATUS_NUMBERS; i++)

@@ -31,6 +31,7 @@ enum status_number {
     STATUS_BUMPS,     /* fee bumps since the start */
     STATUS_REORGS,    /* batches put back by a reorganisation since the start */
     STATUS_REVERTS,   /* since the start */
+    STATUS_HALTED,    /* 1 while a reverted batch is being taken apart */
     STATUS_HEAD,      /* block number */
     STATUS_REGISTRY_BLOCK,
     STATUS_BALANCE_GWEI,

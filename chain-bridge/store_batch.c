@@ -255,9 +255,9 @@ static int put_outcome(struct store *store, uint64_t batch, const struct batch_r
     return db_run(stmt, err);
 }
 
-static int seal(struct store *store, uint64_t batch, uint64_t nonce,
-                const struct batch_row *outcome, const struct batch_rejection *rejected,
-                size_t rejected_count, uint64_t now_ms, struct err *err)
+int store_batch_seal(struct store *store, uint64_t batch, uint64_t nonce,
+                     const struct batch_row *outcome, const struct batch_rejection *rejected,
+                     size_t rejected_count, uint64_t now_ms, struct err *err)
 {
     for (size_t i = 0; i < rejected_count; i++)
         if (store_report_reject(store, rejected[i].report_id, rejected[i].cause, err) < 0)
@@ -267,16 +267,6 @@ static int seal(struct store *store, uint64_t batch, uint64_t nonce,
     if (db_run(stmt, err) < 0 || put_outcome(store, batch, outcome, now_ms, err) < 0)
         return -1;
     return tx_done(store, nonce, err);
-}
-
-int store_batch_seal(struct store *store, uint64_t batch, uint64_t nonce,
-                     const struct batch_row *outcome, const struct batch_rejection *rejected,
-                     size_t rejected_count, uint64_t now_ms, struct err *err)
-{
-    if (store_begin(store, err) < 0)
-        return -1;
-    int result = seal(store, batch, nonce, outcome, rejected, rejected_count, now_ms, err);
-    return finish(store, result, err);
 }
 
 static int halt(struct store *store, uint64_t batch, uint64_t nonce, struct err *err)
@@ -303,16 +293,9 @@ int store_batch_halted(struct store *store, uint64_t *ret_batch, struct err *err
     return 0;
 }
 
-static int poison(struct store *store, uint64_t batch, uint64_t report_id, struct err *err)
+int store_batch_poison(struct store *store, uint64_t batch, uint64_t report_id, struct err *err)
 {
     if (store_report_reject(store, report_id, CAUSE_CHAIN, err) < 0)
         return -1;
     return set_batch_state(store, batch, BATCH_SPLIT, err);
-}
-
-int store_batch_poison(struct store *store, uint64_t batch, uint64_t report_id, struct err *err)
-{
-    if (store_begin(store, err) < 0)
-        return -1;
-    return finish(store, poison(store, batch, report_id, err), err);
 }

@@ -4,7 +4,8 @@
  * The claim is the heart of exactly-once: reports, batch, nonce, signed bytes, hash and fees are
  * written in one SQLite transaction before anything leaves the process. A nonce's payload never
  * changes; only its fees may (a new attempt), and every hash ever sent stays known. A transaction
- * is open until its batch is final. Each function here is a transaction of its own.
+ * is open until its batch is final. Functions that change anything are transactions of their own,
+ * but for those at the end, which run in the caller's.
  */
 #ifndef AMR_BRIDGE_STORE_BATCH_H
 #define AMR_BRIDGE_STORE_BATCH_H
@@ -81,6 +82,14 @@ struct batch_row {
 int store_batch_get(struct store *store, struct batch_row *ret_row, uint64_t batch,
                     struct err *err) AMR_NODISCARD;
 
+/** The transaction is final and reverted: the batch waits to be split. */
+int store_batch_halt(struct store *store, uint64_t batch, uint64_t nonce,
+                     struct err *err) AMR_NODISCARD;
+/** The oldest halted batch; 0: none. */
+int store_batch_halted(struct store *store, uint64_t *ret_batch, struct err *err) AMR_NODISCARD;
+
+/* In the caller's transaction: */
+
 /** Reports whose ids are in `rejected` become rejected with that cause, the others sealed. */
 struct batch_rejection {
     uint64_t report_id;
@@ -89,11 +98,6 @@ struct batch_rejection {
 int store_batch_seal(struct store *store, uint64_t batch, uint64_t nonce,
                      const struct batch_row *outcome, const struct batch_rejection *rejected,
                      size_t rejected_count, uint64_t now_ms, struct err *err) AMR_NODISCARD;
-/** The transaction is final and reverted: the batch waits to be split. */
-int store_batch_halt(struct store *store, uint64_t batch, uint64_t nonce,
-                     struct err *err) AMR_NODISCARD;
-/** The oldest halted batch; 0: none. */
-int store_batch_halted(struct store *store, uint64_t *ret_batch, struct err *err) AMR_NODISCARD;
 /** Gives up the one report of a halted batch. */
 int store_batch_poison(struct store *store, uint64_t batch, uint64_t report_id,
                        struct err *err) AMR_NODISCARD;

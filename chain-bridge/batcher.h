@@ -1,0 +1,32 @@
+/*
+ * batcher.h: which waiting reports make the next batch, and when.
+ *
+ * Oldest first. A meter's reports go in sequence order: one is eligible when it follows the last
+ * claimed (or rejected) one, or when it has waited gap_wait_ms for those in between. A batch is
+ * due when it is full (readings, bytes, gas) or its oldest report has waited age_ms. Belongs to
+ * the chain thread, the only one that claims.
+ */
+#ifndef AMR_BRIDGE_BATCHER_H
+#define AMR_BRIDGE_BATCHER_H
+
+#include "chain-bridge/plan.h"
+
+struct batcher;
+
+struct batcher_config {
+    struct store *store;
+    uint16_t group;
+    uint32_t age_ms;
+    uint32_t gap_wait_ms;
+};
+
+struct batcher *batcher_new(const struct batcher_config *config) AMR_NODISCARD;
+void batcher_free(struct batcher *batcher);
+
+/**
+ * 1: plan holds a due batch, built; 0: none is due, *ret_wait_ms says when to ask again (at the
+ * latest); -1: failed. The plan is the batcher's and valid until the next call.
+ */
+int batcher_next(struct batcher *batcher, struct plan **ret_plan, uint32_t *ret_wait_ms,
+                 const struct plan_limits *limits, uint64_t now_ms, struct err *err) AMR_NODISCARD;
+#endif

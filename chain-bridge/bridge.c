@@ -1,0 +1,323 @@
+#include "chain-bridge/bridge.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "chain-bridge/chain_loop.h"
+#include "chain-bridge/chain_rpc.h"
+#include "chain-bridge/intake.h"
+#include "chain-bridge/outlet.h"
+#include "chain-bridge/store_quarantine.h"
+#include "common/file.h"
+#include "common/keystore.h"
+
+struct bridge {
+    const struct config *config;
+    const struct clock *clock;
+    struct log *log;
+    struct signer *signer;
+    struct recoverer *recoverer;
+    struct eip712 domain;
+    struct store *store;        /* the chain thread's */
+    struct store *intake_store; /* the writer's */
+    struct registry *registry;
+    struct roster *roster;
+    struct status *status;
+    struct outlet *outlet;
+    struct chain *chain;
+    struct follower *follower;
+    struct submitter *submitter;
+    struct batcher *batcher;
+    struct intake *intake;
+    struct chain_loop *loop;
+    bool ready_told;
+};
+
+static struct checks make_checks(const struct bridge *bridge, struct chain *chain)
+{
+    const struct config *config = bridge->config;
+    return (struct checks){.chain = chain,
+                           .chain_id = config->chain_id,
+                           .contract = config->contract_address,
+                           .account = *signer_address(bridge->signer),
+                           .group = (uint16_t)config->group,
+                           .pays = config->max_fee_gwei != 0};
+}
+
+/* Any endpoint may answer here: one of another chain shall be told, not passed over. */
+static enum bridge_exit check_chain(const struct bridge *bridge, struct err *err)
+{
+    const struct config *config = bridge->config;
+    struct chain_rpc_config rpc = {
+        .urls = config->rpc, .ca_file = config->rpc_ca, .timeout_ms = config->rpc_timeout_ms};
+    struct chain *chain = chain_rpc_new(&rpc, err);
+    if (!chain)
+        return BRIDGE_USAGE;
+    struct checks checks = make_checks(bridge, chain);
+    enum check_result result = checks_identity(&checks, err);
+    chain_free(chain);
+    if (result == CHECK_UNREACHED)
+        log_unusual(bridge->log, "no node answers yet, reports are kept: %s", err->text);
+    return result == CHECK_OK || result == CHECK_UNREACHED ? BRIDGE_OK : BRIDGE_REFUSED;
+}
+
+static enum bridge_exit open_files(struct bridge *bridge, struct err *err)
+{
+    const struct config *config = bridge->config;
+    struct store_identity identity = {.chain_id = config->chain_id,
+                                      .contract = config->contract_address,
+                                      .account = *signer_address(bridge->signer)};
+    if (store_open(&bridge->store, config->store, &identity, err) < 0 ||
+        store_open_again(&bridge->intake_store, bridge->store, err) < 0 ||
+        registry_open_writer(&bridge->registry, config->registry, config->chain_id,
+                             &config->contract_address, err) < 0)
+        return BRIDGE_REFUSED;
+    return BRIDGE_OK;
+}
+
+static int count_store(struct bridge *bridge, struct err *err)
+{
+    struct store_counts counts;
+    uint64_t quarantined;
+    if (store_report_counts(bridge->store, &counts, err) < 0 ||
+        store_quarantine_count(bridge->store, &quarantined, err) < 0)
+        return -1;
+    const uint64_t *reports = counts.reports;
+    status_set(bridge->status, STATUS_STORED,
+               reports[REPORT_STORED] + reports[REPORT_CLAIMED] + reports[REPORT_SEALED]);
+    status_set(bridge->status, STATUS_CLAIMED, reports[REPORT_CLAIMED]);
+    status_set(bridge->status, STATUS_SEALED, reports[REPORT_SEALED]);
+    status_set(bridge->status, STATUS_REJECTED, reports[REPORT_REJECTED]);
+    status_set(bridge->status, STATUS_BACKLOG, reports[REPORT_STORED] + reports[REPORT_CLAIMED]);
+    status_set(bridge->status, STATUS_READINGS_SEALED, counts.readings[REPORT_SEALED]);
+    status_set(bridge->status, STATUS_QUARANTINED, quarantined);
+    return 0;
+}
+
+static enum bridge_exit open_outlet(struct bridge *bridge, struct err *err)
+{
+    const struct config *config = bridge->config;
+    struct outlet_config outlet = {.servers = config->servers,
+                                   .client_id = config->client_id,
+                                   .ca_file = config->ca,
+                                   .cert_file = config->cert,
+                                   .key_file = config->key,
+                                   .group = (uint16_t)config->group,
+                                   .clock = bridge->clock,
+                                   .status = bridge->status,
+                                   .log = bridge->log};
+    bridge->outlet = outlet_new(&outlet, err);
+    return bridge->outlet ? BRIDGE_OK : BRIDGE_USAGE;
+}
+
+static int open_follower(struct bridge *bridge, struct err *err)
+{
+    const struct config *config = bridge->config;
+    struct follower_config follower = {.chain = bridge->chain,
+                                       .store = bridge->store,
+                                       .registry = bridge->registry,
+                                       .roster = bridge->roster,
+                                       .notices = outlet_notices(bridge->outlet),
+                                       .status = bridge->status,
+                                       .log = bridge->log,
+                                       .contract = config->contract_address,
+                                       .group = (uint16_t)config->group,
+                                       .start_block = config->start_block};
+    bridge->follower = follower_new(&follower, err);
+    return bridge->follower ? 0 : -1;
+}
+
+static int open_submitter(struct bridge *bridge, struct err *err)
+{
+    const struct config *config = bridge->config;
+    struct submitter_config submitter = {
+        .settler = {.chain = bridge->chain,
+                    .store = bridge->store,
+                    .clock = bridge->clock,
+                    .notices = outlet_notices(bridge->outlet),
+                    .status = bridge->status,
+                    .log = bridge->log,
+                    .contract = config->contract_address,
+                    .group = (uint16_t)config->group},
+        .checks = make_checks(bridge, bridge->chain),
+        .signer = bridge->signer,
+        .fees = {.tip_wei = (uint64_t)config->tip_mwei * 1000000,
+                 .cap_wei = (uint64_t)config->max_fee_gwei * 1000000000},
+        .limits = {.readings = config->batch_readings,
+                   .bytes = config->batch_bytes,
+                   .gas = config->gas_limit},
+        .window = config->window,
+        .confirmations = config->confirmations,
+        .rebroadcast_ms = config->rebroadcast_ms,
+        .raise_ms = config->raise_ms,
+        .check_ms = config->check_ms};
+    bridge->submitter = submitter_new(&submitter, err);
+    return bridge->submitter ? 0 : -1;
+}
+
+static enum bridge_exit open_chain(struct bridge *bridge, struct err *err)
+{
+    const struct config *config = bridge->config;
+    struct chain_rpc_config rpc = {.urls = config->rpc,
+                                   .ca_file = config->rpc_ca,
+                                   .chain_id = config->chain_id,
+                                   .timeout_ms = config->rpc_timeout_ms,
+                                   .subscribe = true};
+    struct batcher_config batcher = {.store = bridge->store,
+                                     .group = (uint16_t)config->group,
+                                     .age_ms = config->batch_age_ms,
+                                     .gap_wait_ms = config->gap_wait_s * 1000};
+    bridge->chain = chain_rpc_new(&rpc, err);
+    if (!bridge->chain)
+        return BRIDGE_USAGE;
+    if (open_follower(bridge, err) < 0 || open_submitter(bridge, err) < 0)
+        return BRIDGE_FAILED;
+    bridge->batcher = batcher_new(&batcher);
+    struct chain_loop_config loop = {.chain = bridge->chain,
+                                     .follower = bridge->follower,
+                                     .submitter = bridge->submitter,
+                                     .batcher = bridge->batcher,
+                                     .store = bridge->store,
+                                     .clock = bridge->clock,
+                                     .notices = outlet_notices(bridge->outlet),
+                                     .status = bridge->status,
+                                     .log = bridge->log,
+                                     .poll_ms = config->poll_ms};
+    bridge->loop = chain_loop_new(&loop);
+    return BRIDGE_OK;
+}
+
+static enum bridge_exit open_all(struct bridge *bridge, struct err *err)
+{
+    const struct config *config = bridge->config;
+    bridge->signer = keystore_load(config->keystore, config->passphrase_file, err);
+    if (!bridge->signer)
+        return BRIDGE_USAGE;
+    bridge->recoverer = recoverer_new();
+    bridge->roster = roster_new((uint16_t)config->group);
+    bridge->status = status_new();
+    eip712_init(&bridge->domain, config->chain_id, &config->contract_address);
+    enum bridge_exit result = open_files(bridge, err);
+    if (result == BRIDGE_OK)
+        result = check_chain(bridge, err);
+    if (result == BRIDGE_OK && count_store(bridge, err) < 0)
+        result = BRIDGE_FAILED;
+    if (result == BRIDGE_OK)
+        result = open_outlet(bridge, err);
+    if (result == BRIDGE_OK)
+        result = open_chain(bridge, err);
+    return result;
+}
+
+enum bridge_exit bridge_new(struct bridge **ret_bridge, const struct config *config,
+                            const struct clock *clock, struct log *log, struct err *err)
+{
+    struct bridge *bridge = xcalloc(1, sizeof(*bridge));
+    bridge->config = config;
+    bridge->clock = clock;
+    bridge->log = log;
+    enum bridge_exit result = open_all(bridge, err);
+    if (result == BRIDGE_OK)
+        *ret_bridge = bridge;
+    else
+        bridge_free(bridge);
+    return result;
+}
+
+static void on_stored(void *cookie)
+{
+    chain_loop_stored(cookie);
+}
+
+static void on_message(void *cookie, const char *topic, const void *payload, size_t len)
+{
+    intake_offer(cookie, topic, payload, len);
+}
+
+static int start_intake(struct bridge *bridge, struct err *err)
+{
+    const struct config *config = bridge->config;
+    struct intake_config intake = {.store = bridge->intake_store,
+                                   .disk_path = config->store,
+                                   .verifier = {.roster = bridge->roster,
+                                                .domain = &bridge->domain,
+                                                .recoverer = bridge->recoverer,
+                                                .clock = bridge->clock,
+                                                .future_tolerance_s = config->future_tolerance_s},
+                                   .notices = outlet_notices(bridge->outlet),
+                                   .on_stored = on_stored,
+                                   .cookie = bridge->loop,
+                                   .status = bridge->status,
+                                   .log = bridge->log,
+                                   .workers = config->workers,
+                                   .queue_reports = config->queue_reports,
+                                   .group_max = config->commit_reports,
+                                   .min_free_mib = config->min_free_mib,
+                                   .quarantine_max = config->quarantine_rows};
+    bridge->intake = intake_new(&intake, err);
+    return bridge->intake ? 0 : -1;
+}
+
+enum bridge_exit bridge_start(struct bridge *bridge, struct err *err)
+{
+    char account[ETH_ADDRESS_TEXT], contract[ETH_ADDRESS_TEXT];
+    log_info(bridge->log,
+             "amr-bridge starts group=%u chain=%llu contract=%s account=%s backlog=%llu",
+             (unsigned)bridge->config->group, (unsigned long long)bridge->config->chain_id,
+             eth_address_text(contract, &bridge->config->contract_address),
+             eth_address_text(account, signer_address(bridge->signer)),
+             (unsigned long long)status_get(bridge->status, STATUS_BACKLOG));
+    if (start_intake(bridge, err) < 0 || chain_loop_start(bridge->loop, err) < 0 ||
+        outlet_start(bridge->outlet, on_message, bridge->intake, err) < 0)
+        return BRIDGE_FAILED;
+    return BRIDGE_OK;
+}
+
+static void tell_ready(struct bridge *bridge)
+{
+    struct err err = ERR_INIT;
+    const char *path = bridge->config->ready_file;
+    if (bridge->ready_told || !chain_loop_synced(bridge->loop) ||
+        status_get(bridge->status, STATUS_BROKERS) == 0)
+        return;
+    bridge->ready_told = true;
+    log_info(bridge->log, "ready meters=%llu",
+             (unsigned long long)status_get(bridge->status, STATUS_METERS));
+    if (!path)
+        return;
+    unlink(path);
+    if (file_create(path, 0644, "ready\n", 6, &err) < 0)
+        log_unusual(bridge->log, "ready file: %s", err.text);
+}
+
+void bridge_tick(struct bridge *bridge)
+{
+    outlet_tick(bridge->outlet);
+    tell_ready(bridge);
+}
+
+void bridge_free(struct bridge *bridge)
+{
+    if (!bridge)
+        return;
+    chain_loop_stop(bridge->loop);
+    if (bridge->outlet)
+        outlet_stop(bridge->outlet);
+    intake_free(bridge->intake);
+    chain_loop_free(bridge->loop);
+    batcher_free(bridge->batcher);
+    submitter_free(bridge->submitter);
+    follower_free(bridge->follower);
+    chain_free(bridge->chain);
+    outlet_free(bridge->outlet);
+    registry_close(bridge->registry);
+    store_close(bridge->intake_store);
+    store_close(bridge->store);
+    status_free(bridge->status);
+    roster_free(bridge->roster);
+    recoverer_free(bridge->recoverer);
+    signer_free(bridge->signer);
+    free(bridge);
+}

@@ -1,0 +1,40 @@
+/*
+ * chain_loop.h: the chain thread: look at the chain, then make batches, then wait.
+ *
+ * Woken by new heads, by the intake, and by its own clock; a node that does not answer is asked
+ * again with the poll's rhythm, and told once. No batch is claimed before the last look succeeded.
+ */
+#ifndef AMR_BRIDGE_CHAIN_LOOP_H
+#define AMR_BRIDGE_CHAIN_LOOP_H
+
+#include "chain-bridge/batcher.h"
+#include "chain-bridge/follower.h"
+#include "chain-bridge/submitter.h"
+
+struct chain_loop;
+
+/** Everything pointed to belongs to the thread while it runs and outlives the loop. */
+struct chain_loop_config {
+    struct chain *chain;
+    struct follower *follower;
+    struct submitter *submitter;
+    struct batcher *batcher;
+    struct store *store;
+    const struct clock *clock;
+    struct notices notices;
+    struct status *status;
+    struct log *log;
+    uint32_t poll_ms;
+};
+
+struct chain_loop *chain_loop_new(const struct chain_loop_config *config) AMR_NODISCARD;
+int chain_loop_start(struct chain_loop *loop, struct err *err) AMR_NODISCARD;
+/** Any thread: something new waits for a batch. */
+void chain_loop_stored(struct chain_loop *loop);
+/** Any thread: the registry was read up to the head at least once. */
+bool chain_loop_synced(const struct chain_loop *loop);
+/** Ends the thread: calls under way fail, what was claimed is taken up at the next start. */
+void chain_loop_stop(struct chain_loop *loop);
+void chain_loop_free(struct chain_loop *loop);
+
+#endif

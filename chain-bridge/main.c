@@ -1,0 +1,85 @@
+/*
+ * amr-bridge: takes the group's reports from MQTT, keeps them, seals them on the chain.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "chain-bridge/bridge.h"
+
+static int complain(const struct err *err, enum bridge_exit code)
+{
+    fprintf(stderr, "amr-bridge: %s\n", err->text);
+    return (int)code;
+}
+
+/* Until SIGTERM or SIGINT; a tick a second. */
+static void wait_for_end(struct bridge *bridge, const sigset_t *signals, struct log *log)
+{
+    const struct timespec second = {.tv_sec = 1};
+    for (;;) {
+        int got = sigtimedwait(signals, NULL, &second);
+        if (got == SIGTERM || got == SIGINT) {
+            log_info(log, "ending signal=%d", got);
+            return;
+        }
+        bridge_tick(bridge);
+    }
+}
+
+static void block_signals(sigset_t *ret_signals)
+{
+    sigemptyset(ret_signals);
+    sigaddset(ret_signals, SIGTERM);
+    sigaddset(ret_signals, SIGINT);
+    sigaddset(ret_signals, SIGHUP);
+    sigaddset(ret_signals, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, ret_signals, NULL); /* before any thread: they inherit it */
+}
+
+static int run(const struct config *config, const struct clock *clock, struct log *log)
+{
+    struct err err = ERR_INIT;
+    struct bridge *bridge = NULL;
+    sigset_t signals;
+    block_signals(&signals);
+    enum bridge_exit code = bridge_new(&bridge, config, clock, log, &err);
+    if (code == BRIDGE_OK)
+        code = bridge_start(bridge, &err);
+    if (code == BRIDGE_OK)
+        wait_for_end(bridge, &signals, log);
+    else
+        log_unusual(log, "amr-bridge does not start: %s", err.text);
+    bridge_free(bridge);
+    if (code == BRIDGE_OK)
+        log_info(log, "ended");
+    return (int)code;
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = ERR_INIT;
+    struct config config = {0};
+    int left;
+    struct options *options = config_options(&config);
+    enum options_result parsed = options_parse(options, &left, argc, argv, &err);
+    int code = BRIDGE_OK;
+    if (parsed == OPTIONS_RUN && left > 0)
+        code = complain((err_set(&err, "unexpected argument '%s'", argv[1]), &err), BRIDGE_USAGE);
+    else if (parsed == OPTIONS_RUN && config_check(&config, &err) < 0)
+        code = complain(&err, BRIDGE_USAGE);
+    else if (parsed == OPTIONS_WRONG)
+        code = complain(&err, BRIDGE_USAGE);
+    else if (parsed == OPTIONS_RUN) {
+        struct clock *clock = clock_system_new();
+        struct log *log = log_new("bridge", STDERR_FILENO, config.log_min, clock);
+        code = run(&config, clock, log);
+        log_free(log);
+        clock_free(clock);
+    }
+    options_free(options);
+    return code;
+}

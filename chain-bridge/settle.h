@@ -1,0 +1,32 @@
+/*
+ * settle.h: the end of a batch: what the contract made of it, into the store and to the world.
+ *
+ * Called once a batch's transaction is final. Reads its events, marks reports sealed or rejected
+ * in one transaction, then tells the meters. Belongs to the chain thread.
+ */
+#ifndef AMR_BRIDGE_SETTLE_H
+#define AMR_BRIDGE_SETTLE_H
+
+#include "chain-bridge/flight.h"
+#include "chain-bridge/notices.h"
+#include "chain-bridge/status.h"
+#include "common/log.h"
+
+struct settler {
+    struct chain *chain;
+    struct store *store;
+    const struct clock *clock;
+    struct notices notices;
+    struct status *status;
+    struct log *log;
+    struct eth_address contract;
+    uint16_t group;
+};
+
+/** The flight's receipt is final and says success. -1: try again later. */
+int settle_sealed(const struct settler *settler, const struct flight *flight,
+                  struct err *err) AMR_NODISCARD;
+/** Gives up the only report of a halted batch: the contract does not take any batch with it. */
+int settle_poison(const struct settler *settler, uint64_t batch, struct err *err) AMR_NODISCARD;
+
+#endif

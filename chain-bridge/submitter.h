@@ -1,0 +1,54 @@
+/*
+ * submitter.h: batches onto the chain, exactly once, in order.
+ *
+ * The store's own table is the truth about nonces; the node's count (`latest`) only tells what to
+ * look at. Every claim is durable before its first broadcast; the same bytes are sent again every
+ * rebroadcast_ms, and a second clock (raise_ms) raises the fees; every hash ever sent for a nonce
+ * is followed until one is final: in a canonical block that the finality policy covers. A
+ * reorganisation puts a batch back without signing anything but fees anew. A reverted batch halts
+ * new ones and is split until the report that does it stands alone.
+ *
+ * Things that people must mend (server not listed, empty account, foreign use of the key, a chain
+ * that was reset) pause submission, with an alarm, until they are mended. Belongs to the chain
+ * thread; nothing here waits but for the node's answers.
+ */
+#ifndef AMR_BRIDGE_SUBMITTER_H
+#define AMR_BRIDGE_SUBMITTER_H
+
+#include "chain-bridge/checks.h"
+#include "chain-bridge/fees.h"
+#include "chain-bridge/plan.h"
+#include "chain-bridge/settle.h"
+
+struct submitter;
+
+struct submitter_config {
+    struct settler settler;
+    struct checks checks;
+    const struct signer *signer;
+    struct fee_policy fees;
+    struct plan_limits limits;
+    uint32_t window;        /* transactions in flight */
+    uint32_t confirmations; /* 0: the node's `finalized` tag */
+    uint32_t rebroadcast_ms;
+    uint32_t raise_ms;
+    uint32_t check_ms; /* how often checks_account is asked */
+};
+
+/** Loads what was in flight. */
+struct submitter *submitter_new(const struct submitter_config *config,
+                                struct err *err) AMR_NODISCARD;
+void submitter_free(struct submitter *submitter);
+
+/** Looks at the chain and does what is due. -1: the node did not answer or the store failed. */
+int submitter_poll(struct submitter *submitter, const struct chain_block *head,
+                   struct err *err) AMR_NODISCARD;
+/** Whether a new batch may be submitted now. */
+bool submitter_ready(const struct submitter *submitter);
+/** Limits for the next batch under this head. */
+struct plan_limits submitter_limits(const struct submitter *submitter);
+/** Claims the built plan under the next nonce and broadcasts it. */
+int submitter_submit(struct submitter *submitter, const struct plan *plan,
+                     struct err *err) AMR_NODISCARD;
+
+#endif
