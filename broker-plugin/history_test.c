@@ -79,6 +79,21 @@ static void a_lower_register_is_a_rollback(void **state)
     assert_int_equal(history.sequence, 1);
 }
 
+static void the_export_register_is_watched_too(void **state)
+{
+    (void)state;
+    struct history history = {.sequence = 9, .last = {.timestamp_s = 100, .export_wh = 50}};
+    struct eth_hash digest = {{0}};
+    struct err err = ERR_INIT;
+    bool resent = false;
+    struct report report = report_of(&(struct given){10, 101, 0});
+    report.readings[0].export_wh = 49;
+    assert_int_equal(history_check(&history, &resent, &report, &digest, &err), CAUSE_ROLLBACK);
+    report = report_of(&(struct given){8, 99, 0});
+    report.readings[0].export_wh = 51;
+    assert_int_equal(history_check(&history, &resent, &report, &digest, &err), CAUSE_ROLLBACK);
+}
+
 static void a_new_sequence_with_an_old_time_is_stale(void **state)
 {
     (void)state;
@@ -142,6 +157,7 @@ int main(void)
         cmocka_unit_test(the_first_report_may_be_any),
         cmocka_unit_test(a_report_after_the_last_is_new),
         cmocka_unit_test(a_lower_register_is_a_rollback),
+        cmocka_unit_test(the_export_register_is_watched_too),
         cmocka_unit_test(a_new_sequence_with_an_old_time_is_stale),
         cmocka_unit_test(an_exact_repeat_passes_as_resent),
         cmocka_unit_test(the_same_sequence_with_other_content_is_a_conflict),
