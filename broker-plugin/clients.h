@@ -26,6 +26,7 @@ struct client {
     char address[CLIENT_ADDRESS];
     struct member *member;   /* meters; NULL for others */
     struct account *account; /* held by whoever added the client */
+    bool by_password;        /* logged in so, not with a certificate */
     bool replaced;
     struct hash_node by_handle;
     struct hash_node by_id;

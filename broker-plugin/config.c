@@ -22,6 +22,8 @@ static const struct option_row ROWS[] = {
                "the group of meters that this server serves (required)"),
     OPTION_STRING(struct values, door.registry, "registry", NULL,
                   "the registry file that the bridge keeps (required; may be absent at start)"),
+    OPTION_STRING(struct values, door.staff, "staff", NULL,
+                  "file of people who may log in by password (none: certificates only)"),
     {"check-signature", OPTION_TYPE_FLAG, offsetof(struct values, door.check_signature), "true", 0,
      0, "check the signature of every report, event and command result"},
     OPTION_U32(struct values, door.future_tolerance_s, "future-tolerance-s", "900", 0, 86400,

@@ -9,6 +9,7 @@
 #include "broker-plugin/counters.h"
 #include "broker-plugin/members.h"
 #include "broker-plugin/notices.h"
+#include "broker-plugin/staff.h"
 #include "common/buf.h"
 #include "common/signer.h"
 #include "common/topic.h"
@@ -16,6 +17,10 @@
 #define TICK_MS    250
 #define REFRESH_MS 500
 #define SWEEP_MS   60000
+
+/* A check of a password holds the broker up for some 30 ms. */
+#define PASSWORDS_PER_S 3
+#define PASSWORDS_BURST 10
 
 struct door {
     struct door_config config;
@@ -25,14 +30,18 @@ struct door {
     struct counters counters;
     struct recoverer *recoverer;
     struct members *members;
+    struct staff *staff; /* NULL: nobody logs in by password */
     struct clients *clients;
     struct accounts *accounts;
     struct notices *notices;
     uint64_t started_unix_s;
     bool reloading;
-    bool sort_out;     /* somebody connected may have to go */
+    bool sort_out; /* somebody connected may have to go */
+    struct bucket passwords;
     bool registry_bad; /* could not be read the last time */
-    char registry_text[sizeof(((struct err *)0)->text)];
+    struct err registry_err;
+    bool staff_bad;
+    struct err staff_err;
     uint64_t tick_due_ms;
     uint64_t refresh_due_ms;
     uint64_t summary_due_ms;
@@ -52,6 +61,7 @@ struct door *door_new(const struct door_config *config, const struct broker *bro
     door->started_unix_s = clock_unix_s(clock);
     door->recoverer = recoverer_new();
     door->members = members_new(config->registry, (uint16_t)config->group);
+    door->staff = config->staff ? staff_new(config->staff) : NULL;
     door->clients = clients_new();
     door->accounts = accounts_new(&door->config.limits);
     const struct notices_config notices = {.broker = broker,
@@ -71,6 +81,7 @@ void door_free(struct door *door)
     notices_free(door->notices);
     clients_free(door->clients);
     accounts_free(door->accounts);
+    staff_free(door->staff);
     members_free(door->members);
     recoverer_free(door->recoverer);
     free(door);
@@ -90,6 +101,13 @@ static int refuse(struct refusal *refusal, const char *cause, const char *text)
     return err_set(&refusal->text, "%s", text);
 }
 
+/* Whoever has no name yet is accounted to its address, so that one source cannot fill the log. */
+static struct account *hold_address(struct door *door, const struct door_login *login)
+{
+    return account_hold(door->accounts, login->address ? login->address : "nowhere",
+                        clock_mono_ms(door->clock));
+}
+
 static int check_meter(struct door *door, struct member **ret_member, const struct identity *who,
                        struct refusal *refusal)
 {
@@ -105,11 +123,10 @@ static int check_meter(struct door *door, struct member **ret_member, const stru
     return 0;
 }
 
-static int check_login(struct door *door, struct identity *ret_who, struct member **ret_member,
-                       const struct door_login *login, struct refusal *refusal)
+static int check_certificate(struct door *door, struct identity *ret_who,
+                             struct member **ret_member, const struct door_login *login,
+                             struct refusal *refusal)
 {
-    if (!login->certificate)
-        return refuse(refusal, "certificate", "no client certificate");
     if (identity_from_certificate(ret_who, login->certificate, &refusal->text) < 0) {
         refusal->cause = "certificate";
         return -1;
@@ -117,6 +134,47 @@ static int check_login(struct door *door, struct identity *ret_who, struct membe
     if (!login->client_id || !identity_owns_client_id(ret_who, login->client_id))
         return refuse(refusal, "client-id", "the client id is not the certificate's name");
     return ret_who->role == ROLE_METER ? check_meter(door, ret_member, ret_who, refusal) : 0;
+}
+
+/* The slow part, for one address only so often, and in all only so often. */
+static int check_password(struct door *door, const struct door_login *login,
+                          struct refusal *refusal)
+{
+    uint64_t now_ms = clock_mono_ms(door->clock);
+    struct account *account = hold_address(door, login);
+    int result = 0;
+    if (account_is_shut(account, now_ms))
+        result = refuse(refusal, "shut-out", "too many failed logins from this address");
+    else if (!bucket_take(&door->passwords, PASSWORDS_PER_S, PASSWORDS_BURST, 1, now_ms))
+        result = refuse(refusal, cause_text(CAUSE_RATE), "too many logins by password");
+    else if (!staff_check(door->staff, login->username, login->password)) {
+        result = refuse(refusal, "password", "no such name or another password");
+        account_failed_login(door->accounts, account, now_ms);
+    }
+    account_release(door->accounts, account, now_ms);
+    return result;
+}
+
+static int check_staff(struct door *door, struct identity *ret_who, const struct door_login *login,
+                       struct refusal *refusal)
+{
+    if (identity_for_staff(ret_who, login->username) < 0)
+        return refuse(refusal, "password", "no such name or another password");
+    /* Certificates own the plain names: NAME alone could be a meter's session. */
+    if (!login->client_id || !strchr(login->client_id, '~') ||
+        !identity_owns_client_id(ret_who, login->client_id))
+        return refuse(refusal, "client-id", "the client id of staff is NAME~ANYTHING");
+    return check_password(door, login, refusal);
+}
+
+static int check_login(struct door *door, struct identity *ret_who, struct member **ret_member,
+                       const struct door_login *login, struct refusal *refusal)
+{
+    if (login->certificate)
+        return check_certificate(door, ret_who, ret_member, login, refusal);
+    if (door->staff && login->username && login->password)
+        return check_staff(door, ret_who, login, refusal);
+    return refuse(refusal, "certificate", "no client certificate");
 }
 
 static void login_refused(struct door *door, struct account *account,
@@ -138,21 +196,18 @@ static void login_accepted(struct door *door, const struct identity *who, struct
         clients_add(door->clients, login->handle, who, login->client_id, login->address);
     client->member = member;
     client->account = account;
+    client->by_password = !login->certificate;
     door->counters.logins++;
     log_debug(door->log, "login client=%s role=%s address=%s meter=%" PRIu32, client->id,
               role_text(who->role), client->address, member ? member->meter : 0);
 }
 
-/* A login without a name yet is accounted to its address, so that one source cannot fill the log.
- */
 static void refuse_stranger(struct door *door, const struct door_login *login,
                             const struct refusal *refusal)
 {
-    uint64_t now_ms = clock_mono_ms(door->clock);
-    struct account *account =
-        account_hold(door->accounts, login->address ? login->address : "nowhere", now_ms);
+    struct account *account = hold_address(door, login);
     login_refused(door, account, login, refusal);
-    account_release(door->accounts, account, now_ms);
+    account_release(door->accounts, account, clock_mono_ms(door->clock));
 }
 
 bool door_login(struct door *door, const struct door_login *login,
@@ -167,7 +222,7 @@ bool door_login(struct door *door, const struct door_login *login,
      * (2.0.x); whoever must go is disconnected by door_tick. */
     if (clients_find(door->clients, login->handle))
         return true;
-    if (door->reloading && !login->certificate)
+    if (door->reloading && !login->certificate && !login->websocket)
         return identity_from_username(&who, login->username) == 0;
     if (check_login(door, &who, &member, login, &refusal) < 0) {
         refuse_stranger(door, login, &refusal);
@@ -349,12 +404,14 @@ void door_reload(struct door *door)
 }
 
 /* Why a client that is connected has to go; NULL where it may stay. */
-static const char *must_go(const struct client *client, uint64_t now_ms)
+static const char *must_go(const struct door *door, const struct client *client, uint64_t now_ms)
 {
     if (client->replaced)
         return NULL; /* going already; its client id is another's now */
     if (account_is_shut(client->account, now_ms))
         return "shut-out";
+    if (client->by_password && !staff_knows(door->staff, client->who.name))
+        return "staff";
     if (client->who.role != ROLE_METER)
         return NULL;
     if (client->member->status != METER_ACTIVE)
@@ -377,7 +434,7 @@ static void sort_out(struct door *door)
     uint64_t now_ms = clock_mono_ms(door->clock);
     for (struct client *client = clients_next(door->clients, NULL); client;
          client = clients_next(door->clients, client)) {
-        const char *why = must_go(client, now_ms);
+        const char *why = must_go(door, client, now_ms);
         if (!why)
             continue;
         log_info(door->log, "client disconnected cause=%s client=\"%s\"", why, client->id);
@@ -389,22 +446,28 @@ static void sort_out(struct door *door)
     door->sort_out = false;
 }
 
-static void registry_failed(struct door *door, const struct err *err)
+/* Tells of a file that cannot be read, once per reason. */
+static void file_failed(struct door *door, bool *bad, struct err *last, const struct notice *notice)
 {
-    struct notice notice = {.what = members_ready(door->members)
-                                        ? "registry not readable, the last good state stays"
-                                        : "registry not readable, no meter is admitted",
-                            .cause = "registry",
-                            .text = err->text};
-    if (door->registry_bad && strcmp(door->registry_text, err->text) == 0)
+    if (*bad && strcmp(last->text, notice->text) == 0)
         return;
-    door->registry_bad = true;
-    memcpy(door->registry_text, err->text, sizeof door->registry_text);
-    notices_alarm(door->notices, NULL, &notice);
+    *bad = true;
+    err_set(last, "%s", notice->text);
+    notices_alarm(door->notices, NULL, notice);
 }
 
-static void registry_read(struct door *door, bool changed)
+static void refresh_registry(struct door *door)
 {
+    struct err err = ERR_INIT;
+    bool changed = false;
+    if (members_refresh(door->members, &changed, &err) < 0) {
+        const char *what = members_ready(door->members)
+                               ? "registry not readable, the last good state stays"
+                               : "registry not readable, no meter is admitted";
+        const struct notice notice = {.what = what, .cause = "registry", .text = err.text};
+        file_failed(door, &door->registry_bad, &door->registry_err, &notice);
+        return;
+    }
     if (!changed && !door->registry_bad)
         return;
     const struct registry_head *head = members_head(door->members);
@@ -414,14 +477,30 @@ static void registry_read(struct door *door, bool changed)
     door->sort_out = true;
 }
 
-static void refresh(struct door *door)
+static void refresh_staff(struct door *door)
 {
     struct err err = ERR_INIT;
     bool changed = false;
-    if (members_refresh(door->members, &changed, &err) < 0)
-        registry_failed(door, &err);
-    else
-        registry_read(door, changed);
+    if (!door->staff)
+        return;
+    if (staff_refresh(door->staff, &changed, &err) < 0) {
+        const struct notice notice = {.what = "staff file not readable, the last good one stays",
+                                      .cause = "staff",
+                                      .text = err.text};
+        file_failed(door, &door->staff_bad, &door->staff_err, &notice);
+        return;
+    }
+    if (!changed && !door->staff_bad)
+        return;
+    log_info(door->log, "staff file read");
+    door->staff_bad = false;
+    door->sort_out = true;
+}
+
+static void refresh(struct door *door)
+{
+    refresh_registry(door);
+    refresh_staff(door);
 }
 
 static void publish_summary(struct door *door)

@@ -23,6 +23,7 @@
 struct door_config {
     uint32_t group;
     const char *registry;
+    const char *staff; /* NULL: nobody logs in by password */
     bool check_signature;
     uint32_t future_tolerance_s;
     uint32_t report_bytes_max;
@@ -41,8 +42,10 @@ struct door_login {
     const void *handle; /* the broker's, names the connection */
     const char *client_id;
     const char *address;
-    const char *username; /* what the broker knows the session by; NULL: nothing */
+    const char *username; /* what was sent, or what the broker knows the session by; or NULL */
+    const char *password; /* NULL: none */
     X509 *certificate;    /* NULL: none, or the session is offline */
+    bool websocket;       /* of such a connection; sessions that are offline have none */
 };
 
 /** True where it may come in, and under which user name; "" keeps the one it has. */

@@ -7,12 +7,15 @@
 
 #include <cmocka.h>
 
+#include "broker-plugin/staff.h"
 #include "broker-plugin/testing.h"
+#include "common/file.h"
 #include "common/json.h"
 
 /* A broker that remembers what it was asked to do. */
 struct fixture {
     struct test_dir dir;
+    char staff[80];
     struct clock *clock;
     struct broker broker;
     struct log *log;
@@ -50,10 +53,22 @@ static void on_log(void *cookie, enum log_level level, const char *line)
     buf_printf(&f->logged, "%d %s\n", (int)level, line);
 }
 
+/* One person, whose password is "secret". */
+static void write_staff(struct fixture *f, const char *name)
+{
+    struct buf text = BUF_INIT;
+    unlink(f->staff);
+    test_need(staff_print(&text, name, "secret", 10, NULL) == 0 &&
+                  file_create(f->staff, 0640, text.data, text.len, NULL) == 0,
+              f->staff);
+    buf_free(&text);
+}
+
 static struct door_config config_of(const struct fixture *f)
 {
     return (struct door_config){.group = 1,
                                 .registry = f->dir.registry,
+                                .staff = f->staff,
                                 .check_signature = true,
                                 .future_tolerance_s = 900,
                                 .report_bytes_max = 16384,
@@ -70,6 +85,8 @@ static int setup_without_registry(void **state)
 {
     struct fixture *f = xcalloc(1, sizeof *f);
     test_dir_make(&f->dir);
+    snprintf(f->staff, sizeof f->staff, "%s.new", f->dir.registry);
+    write_staff(f, "alice");
     f->clock = clock_manual_new(TEST_NOW_S * UINT64_C(1000));
     f->broker = (struct broker){on_publish, on_disconnect, f};
     f->log = log_new_sink(LOG_LEVEL_DEBUG, on_log, f);
@@ -412,6 +429,80 @@ static void text_from_outside_stays_text_in_log_and_alarm(void **state)
     json_decref(alarm);
 }
 
+static bool login_staff(struct fixture *f, const char *client_id, const char *name,
+                        const char *password)
+{
+    char username[IDENTITY_USERNAME];
+    const struct door_login login = {.handle = OTHER,
+                                     .client_id = client_id,
+                                     .address = "10.0.0.9",
+                                     .username = name,
+                                     .password = password};
+    clock_advance_ms(f->clock, 1000);
+    return door_login(f->door, &login, username);
+}
+
+static void staff_log_in_by_password_and_only_listen(void **state)
+{
+    struct fixture *f = *state;
+    assert_false(login_staff(f, "alice~1", "alice", "wrong"));
+    has(&f->published, "\"cause\":\"password\"");
+    assert_false(login_staff(f, "alice~1", "bob", "secret"));
+    assert_false(login_staff(f, "alice~1", "alice", NULL));
+    assert_false(login_staff(f, "M1", "alice", "secret"));
+    assert_false(login_staff(f, "alice", "alice", "secret"));
+    assert_true(login_staff(f, "alice~1", "alice", "secret"));
+    assert_true(may(f, OTHER, "ops:alice", ACCESS_SUBSCRIBE, "amr/v1/1/#"));
+    assert_false(may(f, OTHER, "ops:alice", ACCESS_WRITE, "amr/v1/1/M1/command"));
+}
+
+static void failed_logins_shut_their_address_out_of_passwords_only(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 13; i++)
+        assert_false(login_staff(f, "alice~1", "alice", "wrong"));
+    assert_false(login_staff(f, "alice~1", "alice", "secret"));
+    has(&f->logged, "cause=shut-out client=\"alice~1\" address=\"10.0.0.9\"");
+    assert_true(login_meter(f, M1, "M1", 1));
+}
+
+static void passwords_are_checked_so_often_only(void **state)
+{
+    struct fixture *f = *state;
+    struct door_login login = {
+        .handle = OTHER, .client_id = "alice~1", .username = "alice", .password = "wrong"};
+    for (int i = 0; i < 11; i++) {
+        char username[IDENTITY_USERNAME];
+        char address[16];
+        snprintf(address, sizeof address, "10.0.1.%d", i);
+        login.address = address;
+        assert_false(door_login(f->door, &login, username));
+    }
+    has(&f->logged, "cause=rate client=\"alice~1\" address=\"10.0.1.10\"");
+}
+
+static void staff_that_leave_the_file_are_disconnected(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(login_staff(f, "alice~1", "alice", "secret"));
+    f->disconnects = OTHER;
+    write_staff(f, "bob");
+    tick(f);
+    assert_string_equal(f->disconnected, "alice~1");
+    has(&f->logged, "staff file read");
+    assert_true(login_staff(f, "bob~1", "bob", "secret"));
+}
+
+static void a_reload_lets_no_websocket_in_by_a_name_alone(void **state)
+{
+    struct fixture *f = *state;
+    char username[IDENTITY_USERNAME];
+    const struct door_login login = {
+        .handle = OTHER, .client_id = "M2", .username = "meter:M2", .websocket = true};
+    door_reload(f->door);
+    assert_false(door_login(f->door, &login, username));
+}
+
 #define TEST(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define EMPTY(name) cmocka_unit_test_setup_teardown(name, setup_without_registry, teardown)
 
@@ -437,6 +528,11 @@ int main(void)
         TEST(a_reload_asks_nobody_to_leave),
         TEST(the_summary_is_retained_and_counts),
         TEST(alarms_about_one_client_are_limited),
+        TEST(staff_log_in_by_password_and_only_listen),
+        TEST(failed_logins_shut_their_address_out_of_passwords_only),
+        TEST(passwords_are_checked_so_often_only),
+        TEST(staff_that_leave_the_file_are_disconnected),
+        TEST(a_reload_lets_no_websocket_in_by_a_name_alone),
         TEST(text_from_outside_stays_text_in_log_and_alarm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

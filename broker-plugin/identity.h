@@ -46,5 +46,7 @@ int identity_from_username(struct identity *ret_identity, const char *username) 
  * person can have several windows open. No name contains a ~: nobody can take another's session.
  */
 bool identity_owns_client_id(const struct identity *identity, const char *client_id);
+/** Makes the identity of a person of the staff file. */
+int identity_for_staff(struct identity *ret_identity, const char *name) AMR_NODISCARD;
 
 #endif

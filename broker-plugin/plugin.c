@@ -68,8 +68,11 @@ static int on_basic_auth(int event, void *event_data, void *userdata)
     const struct door_login login = {.handle = auth->client,
                                      .client_id = mosquitto_client_id(auth->client),
                                      .address = mosquitto_client_address(auth->client),
-                                     .username = mosquitto_client_username(auth->client),
-                                     .certificate = certificate};
+                                     .username = auth->username,
+                                     .password = auth->password,
+                                     .certificate = certificate,
+                                     .websocket =
+                                         mosquitto_client_protocol(auth->client) == mp_websockets};
     (void)event;
     bool welcome = door_login(plugin->door, &login, username);
     X509_free(certificate);

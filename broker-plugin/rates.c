@@ -134,14 +134,26 @@ bool account_charge(const struct accounts *accounts, struct account *account, ui
                        limits->bytes_burst / divisor, bytes, now_ms);
 }
 
-bool account_strike(const struct accounts *accounts, struct account *account, uint64_t now_ms)
+static bool strike(const struct accounts *accounts, struct account *account, uint64_t weight,
+                   uint64_t now_ms)
 {
     const struct rate_limits *limits = accounts->limits;
-    if (bucket_take(&account->strikes, STRIKES_PER_S, limits->strikes, 1, now_ms))
+    if (bucket_take(&account->strikes, STRIKES_PER_S, limits->strikes, weight, now_ms))
         return false;
     account->shut_until_ms = now_ms + limits->shut_out_s * UINT64_C(1000);
     account->strikes = (struct bucket){0};
     return true;
+}
+
+bool account_strike(const struct accounts *accounts, struct account *account, uint64_t now_ms)
+{
+    return strike(accounts, account, 1, now_ms);
+}
+
+bool account_failed_login(const struct accounts *accounts, struct account *account, uint64_t now_ms)
+{
+    uint64_t tenth = accounts->limits->strikes / 10;
+    return strike(accounts, account, tenth ? tenth : 1, now_ms);
 }
 
 bool account_is_shut(const struct account *account, uint64_t now_ms)

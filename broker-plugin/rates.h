@@ -55,6 +55,9 @@ bool account_charge(const struct accounts *accounts, struct account *account, ui
                     uint64_t now_ms);
 /** Counts a refused message; true where this one shuts the client out. */
 bool account_strike(const struct accounts *accounts, struct account *account, uint64_t now_ms);
+/** Counts a failed login by password: ten of them are as bad as all strikes. */
+bool account_failed_login(const struct accounts *accounts, struct account *account,
+                          uint64_t now_ms);
 bool account_is_shut(const struct account *account, uint64_t now_ms);
 bool account_is_slowed(const struct accounts *accounts, const struct account *account,
                        uint64_t now_ms);

@@ -110,6 +110,15 @@ static void misbehaviour_slows_and_then_shuts_out(void **state)
     assert_false(account_is_shut(account, 30000));
 }
 
+static void ten_failed_logins_are_enough(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 10; i++)
+        assert_false(account_failed_login(fixture->accounts, fixture->account, 0));
+    assert_true(account_failed_login(fixture->accounts, fixture->account, 0));
+    assert_true(account_is_shut(fixture->account, 0));
+}
+
 static void strikes_are_forgiven_one_a_second(void **state)
 {
     struct fixture *fixture = *state;
@@ -151,6 +160,7 @@ int main(void)
         TEST(another_client_has_an_account_of_its_own),
         TEST(coming_back_finds_the_same_account),
         TEST(misbehaviour_slows_and_then_shuts_out),
+        TEST(ten_failed_logins_are_enough),
         TEST(strikes_are_forgiven_one_a_second),
         TEST(accounts_that_nobody_holds_are_forgotten_after_a_while),
         TEST(notices_about_one_client_are_limited),

@@ -1,0 +1,40 @@
+/*
+ * staff.h: people who log in by name and password: a file of salted, slow hashes.
+ *
+ * One line a person, `NAME:scrypt:LOG_N:SALT:HASH`, salt and hash as 0x-hex of 16 and 32 bytes,
+ * scrypt with r 8 and p 1 (RFC 7914); # starts a comment line. The file holds no secret in clear
+ * but belongs to nobody else: mode 0640 or stricter. staff_refresh follows changes and keeps the
+ * last good state where the file cannot be read. A check costs some 30 ms of the broker's only
+ * thread, so the caller limits how many there are. One thread.
+ */
+#ifndef AMR_BROKER_PLUGIN_STAFF_H
+#define AMR_BROKER_PLUGIN_STAFF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+
+#define STAFF_MAX          256
+#define STAFF_PASSWORD_MAX 128
+#define STAFF_LOG_N        14
+
+struct staff;
+
+struct staff *staff_new(const char *path) AMR_NODISCARD;
+void staff_free(struct staff *staff);
+/** Reads the file where it changed. ret_changed tells that it was taken over. */
+int staff_refresh(struct staff *staff, bool *ret_changed, struct err *err) AMR_NODISCARD;
+/** Takes over the content of such a file, all of it or, where a line is bad, nothing. */
+int staff_parse(struct staff *staff, const char *text, size_t len, struct err *err) AMR_NODISCARD;
+
+bool staff_knows(const struct staff *staff, const char *name);
+/** Takes as long for a name that is not there. */
+bool staff_check(const struct staff *staff, const char *name, const char *password);
+
+/** Appends the line for a person, with a fresh salt. */
+int staff_print(struct buf *out, const char *name, const char *password, unsigned log_n,
+                struct err *err) AMR_NODISCARD;
+
+#endif

@@ -1,0 +1,142 @@
+#include "broker-plugin/staff.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "broker-plugin/testing.h"
+#include "common/file.h"
+
+#define LOG_N 10 /* cheap: the tests run under valgrind, too */
+
+struct fixture {
+    struct test_dir dir;
+    struct staff *staff;
+    struct buf text;
+    struct err err;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = xcalloc(1, sizeof *f);
+    test_dir_make(&f->dir);
+    f->staff = staff_new(f->dir.registry);
+    if (staff_print(&f->text, "alice", "secret", LOG_N, &f->err) < 0 ||
+        staff_print(&f->text, "bob", "other", LOG_N, &f->err) < 0)
+        return -1;
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    staff_free(f->staff);
+    buf_free(&f->text);
+    test_dir_remove(&f->dir);
+    free(f);
+    return 0;
+}
+
+static void write_file(struct fixture *f, unsigned mode)
+{
+    unlink(f->dir.registry);
+    assert_int_equal(file_create(f->dir.registry, mode, f->text.data, f->text.len, &f->err), 0);
+}
+
+static void the_right_password_passes_and_no_other(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(staff_parse(f->staff, (char *)f->text.data, f->text.len, &f->err), 0);
+    assert_true(staff_check(f->staff, "alice", "secret"));
+    assert_true(staff_check(f->staff, "bob", "other"));
+    assert_false(staff_check(f->staff, "alice", "other"));
+    assert_false(staff_check(f->staff, "alice", ""));
+    assert_false(staff_check(f->staff, "carol", "secret"));
+    assert_false(staff_check(f->staff, "", ""));
+}
+
+static void two_hashes_of_one_password_differ(void **state)
+{
+    struct fixture *f = *state;
+    struct buf again = BUF_INIT;
+    assert_int_equal(staff_print(&again, "alice", "secret", LOG_N, &f->err), 0);
+    assert_memory_not_equal(again.data, f->text.data, again.len);
+    buf_free(&again);
+}
+
+static void a_bad_line_is_refused_by_number_and_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const LINES[] = {
+        "x",
+        "carol:scrypt:14:0x00:0x00",
+        "carol:plain:14:0x:0x",
+        "a:b:c:d:e:f",
+        "::::",
+        "carol:scrypt:40:0x00000000000000000000000000000000:"
+        "0x0000000000000000000000000000000000000000000000000000000000000000",
+        "c/l:scrypt:14:0x00000000000000000000000000000000:"
+        "0x0000000000000000000000000000000000000000000000000000000000000000",
+        "alice:scrypt:14:0x00000000000000000000000000000000:"
+        "0x0000000000000000000000000000000000000000000000000000000000000000"};
+    assert_int_equal(staff_parse(f->staff, (char *)f->text.data, f->text.len, &f->err), 0);
+    for (size_t i = 0; i < AMR_COUNT(LINES); i++) {
+        char *text = xasprintf("# people\n%s%s\n", buf_str(&f->text), LINES[i]);
+        assert_int_equal(staff_parse(f->staff, text, strlen(text), &f->err), -1);
+        assert_non_null(strstr(f->err.text, "line 4: "));
+        free(text);
+        assert_true(staff_knows(f->staff, "bob"));
+    }
+}
+
+static void a_changed_file_is_followed(void **state)
+{
+    struct fixture *f = *state;
+    bool changed = false;
+    write_file(f, 0640);
+    assert_int_equal(staff_refresh(f->staff, &changed, &f->err), 0);
+    assert_true(changed);
+    assert_int_equal(staff_refresh(f->staff, &changed, &f->err), 0);
+    assert_false(changed);
+    buf_clear(&f->text);
+    assert_int_equal(staff_print(&f->text, "carol", "secret", LOG_N, &f->err), 0);
+    write_file(f, 0640);
+    assert_int_equal(staff_refresh(f->staff, &changed, &f->err), 0);
+    assert_true(changed);
+    assert_true(staff_knows(f->staff, "carol"));
+    assert_false(staff_knows(f->staff, "alice"));
+}
+
+static void a_missing_or_open_file_leaves_the_last_good_state(void **state)
+{
+    struct fixture *f = *state;
+    bool changed = false;
+    write_file(f, 0640);
+    assert_int_equal(staff_refresh(f->staff, &changed, &f->err), 0);
+    unlink(f->dir.registry);
+    assert_int_equal(staff_refresh(f->staff, &changed, &f->err), -1);
+    buf_clear(&f->text);
+    write_file(f, 0640);
+    assert_int_equal(chmod(f->dir.registry, 0644), 0);
+    assert_int_equal(staff_refresh(f->staff, &changed, &f->err), -1);
+    assert_non_null(strstr(f->err.text, "chmod 640"));
+    assert_true(staff_knows(f->staff, "alice"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_right_password_passes_and_no_other),
+        TEST(two_hashes_of_one_password_differ),
+        TEST(a_bad_line_is_refused_by_number_and_changes_nothing),
+        TEST(a_changed_file_is_followed),
+        TEST(a_missing_or_open_file_leaves_the_last_good_state),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
