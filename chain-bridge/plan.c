@@ -96,6 +96,13 @@ static size_t cut(const struct plan *plan, const struct plan_limits *limits)
     return plan->count;
 }
 
+static void count_readings(struct plan *plan)
+{
+    plan->reading_count = 0;
+    for (size_t i = 0; i < plan->count; i++)
+        plan->reading_count += plan->entries[i].count;
+}
+
 int plan_build(struct plan *plan, const struct plan_limits *limits, struct err *err)
 {
     struct plan_entry *taken = xcalloc(plan->count, sizeof(*taken));
@@ -103,6 +110,7 @@ int plan_build(struct plan *plan, const struct plan_limits *limits, struct err *
     int result = -1;
     for (;;) {
         qsort(plan->entries, plan->count, sizeof(*plan->entries), by_claim);
+        count_readings(plan);
         if (pack(plan, err) < 0)
             goto done;
         size_t fit = cut(plan, limits);
@@ -112,11 +120,8 @@ int plan_build(struct plan *plan, const struct plan_limits *limits, struct err *
         memcpy(plan->entries, taken, plan->count * sizeof(*taken));
     }
     plan->claims = xrealloc(plan->claims, plan->count * sizeof(*plan->claims));
-    plan->reading_count = 0;
-    for (size_t i = 0; i < plan->count; i++) {
+    for (size_t i = 0; i < plan->count; i++)
         plan->claims[i] = plan->entries[i].claim;
-        plan->reading_count += plan->entries[i].count;
-    }
     compute_root(plan);
     result = 0;
 done:

@@ -30,7 +30,8 @@ struct submitter {
     struct trouble trouble; /* of this round */
     uint64_t halted;        /* the oldest reverted batch, or 0 */
     bool halted_single;     /* it has only one report */
-    bool sealed_since;      /* some batch was sealed while one was halted */
+    bool episode;           /* from a revert until nothing is halted or in flight */
+    bool sealed_since;      /* some batch was sealed in this episode */
     bool fee_cap_told;
 };
 
@@ -91,9 +92,8 @@ static int find_halted(struct submitter *submitter, struct err *err)
     size_t reports = 0;
     if (store_batch_halted(store, &submitter->halted, err) < 0)
         return -1;
-    if (submitter->halted == 0)
-        submitter->sealed_since = false;
-    else if (store_report_of_batch(store, submitter->halted, count_one, &reports, err) < 0)
+    if (submitter->halted &&
+        store_report_of_batch(store, submitter->halted, count_one, &reports, err) < 0)
         return -1;
     submitter->halted_single = reports == 1;
     status_set(submitter->config.settler.status, STATUS_HALTED, submitter->halted != 0);
@@ -116,6 +116,7 @@ struct submitter *submitter_new(const struct submitter_config *config, struct er
         submitter_free(submitter);
         return NULL;
     }
+    submitter->episode = submitter->halted != 0;
     show_counts(submitter);
     return submitter;
 }
@@ -182,7 +183,7 @@ static void broadcast(struct submitter *submitter, struct flight *flight)
 }
 
 /* A raise that cannot be had leaves the old bytes in use: they are sent again all the same. */
-static void raise(struct submitter *submitter, struct flight *flight)
+static void raise_fees(struct submitter *submitter, struct flight *flight)
 {
     struct err err = ERR_INIT;
     const struct tx_attempt *last = flight_last(flight);
@@ -219,7 +220,7 @@ static void send_due(struct submitter *submitter, struct flight *flight)
     if (flight->mined)
         return;
     if (flight->sent && flight->missing_mono_ms == 0 && wants_raise(submitter, flight, now))
-        raise(submitter, flight);
+        raise_fees(submitter, flight);
     if (!flight->sent || now - flight->sent_mono_ms >= submitter->config.rebroadcast_ms)
         broadcast(submitter, flight);
 }
@@ -351,6 +352,9 @@ static int end_reverted(struct submitter *submitter, const struct flight *flight
     struct store *store = submitter->config.settler.store;
     if (store_batch_halt(store, flight->tx.batch, flight->tx.nonce, err) < 0)
         return -1;
+    if (!submitter->episode)
+        submitter->sealed_since = false;
+    submitter->episode = true;
     status_add(submitter->config.settler.status, STATUS_REVERTS, 1);
     snprintf(text, sizeof(text), "batch reverted tx=%s", eth_hash_text(hash, &flight->mined_hash));
     tell(submitter, "batch-reverted", text);
@@ -375,7 +379,7 @@ static int end_first(struct submitter *submitter, struct err *err)
     } else {
         if (settle_sealed(&submitter->config.settler, flight, err) < 0)
             return -1;
-        submitter->sealed_since = submitter->halted != 0;
+        submitter->sealed_since = submitter->episode;
     }
     drop_first(submitter);
     return 0;
@@ -525,8 +529,12 @@ static int split(struct submitter *submitter, struct err *err)
 /* One step towards the report that makes a batch revert, once nothing else is under way. */
 static int mend_halted(struct submitter *submitter, struct err *err)
 {
-    if (submitter->halted == 0 || submitter->count)
+    if (submitter->count)
         return 0;
+    if (submitter->halted == 0) {
+        submitter->episode = false;
+        return 0;
+    }
     if (!submitter->halted_single) {
         if (split(submitter, err) < 0)
             return -1;
