@@ -46,8 +46,6 @@ static enum cause check_signature(const struct admission *admission,
                                   const struct eth_signature *signature)
 {
     struct eth_address signer;
-    if (!admission->check_signature)
-        return CAUSE_NONE;
     if (recoverer_recover(admission->recoverer, &signer, digest, signature) == 0 &&
         eth_address_equal(&signer, &member->signer))
         return CAUSE_NONE;
@@ -66,13 +64,43 @@ static enum cause check_clock(const struct admission *admission, struct admissio
     return refuse(verdict, CAUSE_FUTURE);
 }
 
+/* Where the signature is not checked, the digest would be the dearest part. */
+static uint64_t plain_fingerprint(const struct report *report)
+{
+    uint64_t words[3 * REPORT_READINGS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < report->count; i++) {
+        const struct reading *reading = &report->readings[i];
+        words[count++] = (uint64_t)reading->timestamp_s << 8 | reading->quality;
+        words[count++] = reading->import_wh;
+        words[count++] = reading->export_wh;
+    }
+    return hash_bytes(words, count * sizeof words[0]);
+}
+
+static enum cause check_report_signature(const struct admission *admission,
+                                         struct admission_verdict *verdict,
+                                         const struct member *member, const struct report *report,
+                                         uint64_t *ret_fingerprint)
+{
+    struct eth_hash digest;
+    if (!admission->check_signature) {
+        *ret_fingerprint = plain_fingerprint(report);
+        return CAUSE_NONE;
+    }
+    eip712_report(admission->domain, &digest, report);
+    memcpy(ret_fingerprint, digest.b, sizeof *ret_fingerprint);
+    return check_signature(admission, verdict, member, &digest, &report->signature);
+}
+
 static enum cause check_history(struct admission_verdict *verdict, struct member *member,
-                                const struct report *report, const struct eth_hash *digest)
+                                const struct report *report, uint64_t fingerprint)
 {
     struct history *history = member_history(member);
-    verdict->cause = history_check(history, &verdict->resent, report, digest, &verdict->reason);
+    verdict->cause =
+        history_check(history, &verdict->resent, report, fingerprint, &verdict->reason);
     if (verdict->cause == CAUSE_NONE && !verdict->resent)
-        history_add(history, report, digest);
+        history_add(history, report, fingerprint);
     return verdict->cause;
 }
 
@@ -80,7 +108,7 @@ void admission_report(const struct admission *admission, struct admission_verdic
                       struct member *member, const void *data, size_t len)
 {
     struct report report;
-    struct eth_hash digest;
+    uint64_t fingerprint = 0;
     *ret_verdict = (struct admission_verdict){0};
     if (check_size(ret_verdict, len, admission->bytes_max) != CAUSE_NONE)
         return;
@@ -92,11 +120,10 @@ void admission_report(const struct admission *admission, struct admission_verdic
     ret_verdict->sequence = report.sequence;
     if (check_meter(ret_verdict, member) != CAUSE_NONE)
         return;
-    eip712_report(admission->domain, &digest, &report);
-    if (check_signature(admission, ret_verdict, member, &digest, &report.signature) ||
+    if (check_report_signature(admission, ret_verdict, member, &report, &fingerprint) ||
         check_clock(admission, ret_verdict, report.readings[report.count - 1].timestamp_s))
         return;
-    check_history(ret_verdict, member, &report, &digest);
+    check_history(ret_verdict, member, &report, fingerprint);
 }
 
 void admission_event(const struct admission *admission, struct admission_verdict *ret_verdict,
@@ -116,7 +143,8 @@ void admission_event(const struct admission *admission, struct admission_verdict
     if (check_meter(ret_verdict, member) != CAUSE_NONE)
         return;
     eip712_event(admission->domain, &digest, &event);
-    if (check_signature(admission, ret_verdict, member, &digest, &event.signature) == CAUSE_NONE)
+    if (!admission->check_signature ||
+        check_signature(admission, ret_verdict, member, &digest, &event.signature) == CAUSE_NONE)
         check_clock(admission, ret_verdict, event.timestamp_s);
 }
 
@@ -136,7 +164,8 @@ void admission_result(const struct admission *admission, struct admission_verdic
     if (check_meter(ret_verdict, member) != CAUSE_NONE)
         return;
     eip712_result(admission->domain, &digest, &result);
-    if (check_signature(admission, ret_verdict, member, &digest, &result.signature) == CAUSE_NONE)
+    if (!admission->check_signature ||
+        check_signature(admission, ret_verdict, member, &digest, &result.signature) == CAUSE_NONE)
         check_clock(admission, ret_verdict, result.timestamp_s);
 }
 

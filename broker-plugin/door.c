@@ -18,10 +18,6 @@
 #define REFRESH_MS 500
 #define SWEEP_MS   60000
 
-/* A check of a password holds the broker up for some 30 ms. */
-#define PASSWORDS_PER_S 3
-#define PASSWORDS_BURST 10
-
 struct door {
     struct door_config config;
     const struct broker *broker;
@@ -33,11 +29,11 @@ struct door {
     struct staff *staff; /* NULL: nobody logs in by password */
     struct clients *clients;
     struct accounts *accounts;
+    struct login_desk *desk;
     struct notices *notices;
     uint64_t started_unix_s;
     bool reloading;
-    bool sort_out; /* somebody connected may have to go */
-    struct bucket passwords;
+    bool sort_out;     /* somebody connected may have to go */
     bool registry_bad; /* could not be read the last time */
     struct err registry_err;
     bool staff_bad;
@@ -64,6 +60,7 @@ struct door *door_new(const struct door_config *config, const struct broker *bro
     door->staff = config->staff ? staff_new(config->staff) : NULL;
     door->clients = clients_new();
     door->accounts = accounts_new(&door->config.limits);
+    door->desk = login_desk_new(door->members, door->staff, door->accounts, clock);
     const struct notices_config notices = {.broker = broker,
                                            .group = (uint16_t)config->group,
                                            .log = log,
@@ -79,6 +76,7 @@ void door_free(struct door *door)
     if (!door)
         return;
     notices_free(door->notices);
+    login_desk_free(door->desk);
     clients_free(door->clients);
     accounts_free(door->accounts);
     staff_free(door->staff);
@@ -89,154 +87,58 @@ void door_free(struct door *door)
 
 /* Logging in */
 
-/* Why somebody stays outside: a cause of INTERFACES.md and a text. */
-struct refusal {
-    const char *cause;
-    struct err text;
-};
-
-static int refuse(struct refusal *refusal, const char *cause, const char *text)
-{
-    refusal->cause = cause;
-    return err_set(&refusal->text, "%s", text);
-}
-
-/* Whoever has no name yet is accounted to its address, so that one source cannot fill the log. */
-static struct account *hold_address(struct door *door, const struct door_login *login)
-{
-    return account_hold(door->accounts, login->address ? login->address : "nowhere",
-                        clock_mono_ms(door->clock));
-}
-
-static int check_meter(struct door *door, struct member **ret_member, const struct identity *who,
-                       struct refusal *refusal)
-{
-    if (!members_ready(door->members))
-        return refuse(refusal, "registry", "no registry yet: no meter is admitted");
-    struct member *member = members_by_signer(door->members, &who->signer);
-    if (!member || member->status == METER_UNKNOWN)
-        return refuse(refusal, cause_text(CAUSE_UNKNOWN),
-                      "this signer is not registered in this group");
-    if (member->status == METER_CLOSED)
-        return refuse(refusal, cause_text(CAUSE_CLOSED), "the meter is closed in the registry");
-    *ret_member = member;
-    return 0;
-}
-
-static int check_certificate(struct door *door, struct identity *ret_who,
-                             struct member **ret_member, const struct door_login *login,
-                             struct refusal *refusal)
-{
-    if (identity_from_certificate(ret_who, login->certificate, &refusal->text) < 0) {
-        refusal->cause = "certificate";
-        return -1;
-    }
-    if (!login->client_id || !identity_owns_client_id(ret_who, login->client_id))
-        return refuse(refusal, "client-id", "the client id is not the certificate's name");
-    return ret_who->role == ROLE_METER ? check_meter(door, ret_member, ret_who, refusal) : 0;
-}
-
-/* The slow part, for one address only so often, and in all only so often. */
-static int check_password(struct door *door, const struct door_login *login,
-                          struct refusal *refusal)
-{
-    uint64_t now_ms = clock_mono_ms(door->clock);
-    struct account *account = hold_address(door, login);
-    int result = 0;
-    if (account_is_shut(account, now_ms))
-        result = refuse(refusal, "shut-out", "too many failed logins from this address");
-    else if (!bucket_take(&door->passwords, PASSWORDS_PER_S, PASSWORDS_BURST, 1, now_ms))
-        result = refuse(refusal, cause_text(CAUSE_RATE), "too many logins by password");
-    else if (!staff_check(door->staff, login->username, login->password)) {
-        result = refuse(refusal, "password", "no such name or another password");
-        account_failed_login(door->accounts, account, now_ms);
-    }
-    account_release(door->accounts, account, now_ms);
-    return result;
-}
-
-static int check_staff(struct door *door, struct identity *ret_who, const struct door_login *login,
-                       struct refusal *refusal)
-{
-    if (identity_for_staff(ret_who, login->username) < 0)
-        return refuse(refusal, "password", "no such name or another password");
-    /* Certificates own the plain names: NAME alone could be a meter's session. */
-    if (!login->client_id || !strchr(login->client_id, '~') ||
-        !identity_owns_client_id(ret_who, login->client_id))
-        return refuse(refusal, "client-id", "the client id of staff is NAME~ANYTHING");
-    return check_password(door, login, refusal);
-}
-
-static int check_login(struct door *door, struct identity *ret_who, struct member **ret_member,
-                       const struct door_login *login, struct refusal *refusal)
-{
-    if (login->certificate)
-        return check_certificate(door, ret_who, ret_member, login, refusal);
-    if (door->staff && login->username && login->password)
-        return check_staff(door, ret_who, login, refusal);
-    return refuse(refusal, "certificate", "no client certificate");
-}
-
-static void login_refused(struct door *door, struct account *account,
-                          const struct door_login *login, const struct refusal *refusal)
+static void login_refused(struct door *door, const struct login *login,
+                          const struct login_verdict *verdict)
 {
     struct notice notice = {.what = "login refused",
-                            .cause = refusal->cause,
+                            .cause = verdict->cause,
                             .client_id = login->client_id,
                             .address = login->address,
-                            .text = refusal->text.text};
+                            .text = verdict->text.text};
     door->counters.logins_refused++;
-    notices_alarm(door->notices, account, &notice);
+    notices_alarm(door->notices, verdict->account, &notice);
+    account_release(door->accounts, verdict->account, clock_mono_ms(door->clock));
 }
 
-static void login_accepted(struct door *door, const struct identity *who, struct member *member,
-                           struct account *account, const struct door_login *login)
+static void login_accepted(struct door *door, const struct login *login,
+                           const struct login_verdict *verdict)
 {
     struct client *client =
-        clients_add(door->clients, login->handle, who, login->client_id, login->address);
-    client->member = member;
-    client->account = account;
+        clients_add(door->clients, login->handle, &verdict->who, login->client_id, login->address);
+    client->member = verdict->member;
+    client->account = verdict->account;
     client->by_password = !login->certificate;
     door->counters.logins++;
     log_debug(door->log, "login client=%s role=%s address=%s meter=%" PRIu32, client->id,
-              role_text(who->role), client->address, member ? member->meter : 0);
+              role_text(client->who.role), client->address,
+              client->member ? client->member->meter : 0);
 }
 
-static void refuse_stranger(struct door *door, const struct door_login *login,
-                            const struct refusal *refusal)
+/* A session that the broker asks about again: refusing one that is offline crashes it (2.0.x), so
+ * that all stay and door_tick disconnects who must go. */
+static bool known_session(const struct door *door, const struct login *login)
 {
-    struct account *account = hold_address(door, login);
-    login_refused(door, account, login, refusal);
-    account_release(door->accounts, account, clock_mono_ms(door->clock));
-}
-
-bool door_login(struct door *door, const struct door_login *login,
-                char ret_username[IDENTITY_USERNAME])
-{
-    struct identity who = {0};
-    struct member *member = NULL;
-    struct refusal refusal = {NULL, ERR_INIT};
-    uint64_t now_ms = clock_mono_ms(door->clock);
-    ret_username[0] = '\0';
-    /* Asked again about sessions let in before. Refusing an offline one crashes the broker
-     * (2.0.x); whoever must go is disconnected by door_tick. */
+    struct identity who;
     if (clients_find(door->clients, login->handle))
         return true;
-    if (door->reloading && !login->certificate && !login->websocket)
-        return identity_from_username(&who, login->username) == 0;
-    if (check_login(door, &who, &member, login, &refusal) < 0) {
-        refuse_stranger(door, login, &refusal);
+    return !login->certificate && !login->websocket &&
+           identity_from_username(&who, login->username) == 0;
+}
+
+bool door_login(struct door *door, const struct login *login, char ret_username[IDENTITY_USERNAME])
+{
+    struct login_verdict verdict;
+    ret_username[0] = '\0';
+    if (door->reloading && known_session(door, login))
+        return true;
+    door_logout(door, login->handle); /* a connection that ended without a word */
+    login_check(door->desk, &verdict, login);
+    if (verdict.cause) {
+        login_refused(door, login, &verdict);
         return false;
     }
-    struct account *account =
-        account_hold(door->accounts, identity_username(ret_username, &who), now_ms);
-    if (account_is_shut(account, now_ms)) {
-        refuse(&refusal, "shut-out", "shut out for a while after too many refused messages");
-        login_refused(door, account, login, &refusal);
-        account_release(door->accounts, account, now_ms);
-        return false;
-    }
-    login_accepted(door, &who, member, account, login);
+    identity_username(ret_username, &verdict.who);
+    login_accepted(door, login, &verdict);
     return true;
 }
 

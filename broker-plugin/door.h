@@ -1,10 +1,10 @@
 /*
  * door.h: the door of the server: who comes in, what they may do, what is let through.
  *
- * One function per event of the broker; plugin.c translates. The modules behind it: identity (who),
- * members (registered?), clients (connected), access (which topics), admission (which reports),
- * rates (how much), notices (who is told). Everything runs on the broker's one thread and nothing
- * blocks: no network, no disk but the look at the registry file in door_tick.
+ * One function per event of the broker; plugin.c translates. The modules behind it: login and
+ * identity (who), members (registered?), clients (connected), access (which topics), admission
+ * (which reports), rates (how much), notices (who is told). Everything runs on the broker's one
+ * thread and nothing blocks: no network, no disk but the look at the registry file in door_tick.
  */
 #ifndef AMR_BROKER_PLUGIN_DOOR_H
 #define AMR_BROKER_PLUGIN_DOOR_H
@@ -15,7 +15,7 @@
 
 #include "broker-plugin/access.h"
 #include "broker-plugin/broker.h"
-#include "broker-plugin/identity.h"
+#include "broker-plugin/login.h"
 #include "broker-plugin/rates.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -38,19 +38,8 @@ struct door *door_new(const struct door_config *config, const struct broker *bro
                       struct log *log, const struct clock *clock) AMR_NODISCARD;
 void door_free(struct door *door);
 
-struct door_login {
-    const void *handle; /* the broker's, names the connection */
-    const char *client_id;
-    const char *address;
-    const char *username; /* what was sent, or what the broker knows the session by; or NULL */
-    const char *password; /* NULL: none */
-    X509 *certificate;    /* NULL: none, or the session is offline */
-    bool websocket;       /* of such a connection; sessions that are offline have none */
-};
-
 /** True where it may come in, and under which user name; "" keeps the one it has. */
-bool door_login(struct door *door, const struct door_login *login,
-                char ret_username[IDENTITY_USERNAME]);
+bool door_login(struct door *door, const struct login *login, char ret_username[IDENTITY_USERNAME]);
 /** The connection ended; one that never logged in is no news. */
 void door_logout(struct door *door, const void *handle);
 

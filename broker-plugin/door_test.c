@@ -138,10 +138,10 @@ static int teardown(void **state)
 static bool login(struct fixture *f, const void *handle, const char *client_id, X509 *certificate)
 {
     char username[IDENTITY_USERNAME];
-    const struct door_login login = {.handle = handle,
-                                     .client_id = client_id,
-                                     .address = "10.0.0.1",
-                                     .certificate = certificate};
+    const struct login login = {.handle = handle,
+                                .client_id = client_id,
+                                .address = "10.0.0.1",
+                                .certificate = certificate};
     bool welcome = door_login(f->door, &login, username);
     X509_free(certificate);
     return welcome;
@@ -210,7 +210,7 @@ static void a_registered_meter_comes_in_under_its_name(void **state)
     struct fixture *f = *state;
     char username[IDENTITY_USERNAME];
     X509 *certificate = test_meter_certificate("M1", 1);
-    const struct door_login login = {.handle = M1, .client_id = "M1", .certificate = certificate};
+    const struct login login = {.handle = M1, .client_id = "M1", .certificate = certificate};
     assert_true(door_login(f->door, &login, username));
     assert_string_equal(username, "meter:M1");
     X509_free(certificate);
@@ -374,9 +374,9 @@ static void a_reload_asks_nobody_to_leave(void **state)
 {
     struct fixture *f = *state;
     char username[IDENTITY_USERNAME];
-    const struct door_login online = {.handle = M1, .client_id = "M1", .username = "meter:M1"};
-    const struct door_login offline = {.handle = OTHER, .client_id = "M2", .username = "meter:M2"};
-    const struct door_login stranger = {.handle = OTHER, .client_id = "M2", .username = "M2"};
+    const struct login online = {.handle = M1, .client_id = "M1", .username = "meter:M1"};
+    const struct login offline = {.handle = OTHER, .client_id = "M2", .username = "meter:M2"};
+    const struct login stranger = {.handle = OTHER, .client_id = "M2", .username = "M2"};
     assert_true(login_meter(f, M1, "M1", 1));
     assert_false(door_login(f->door, &offline, username));
     door_reload(f->door);
@@ -433,11 +433,11 @@ static bool login_staff(struct fixture *f, const char *client_id, const char *na
                         const char *password)
 {
     char username[IDENTITY_USERNAME];
-    const struct door_login login = {.handle = OTHER,
-                                     .client_id = client_id,
-                                     .address = "10.0.0.9",
-                                     .username = name,
-                                     .password = password};
+    const struct login login = {.handle = OTHER,
+                                .client_id = client_id,
+                                .address = "10.0.0.9",
+                                .username = name,
+                                .password = password};
     clock_advance_ms(f->clock, 1000);
     return door_login(f->door, &login, username);
 }
@@ -469,7 +469,7 @@ static void failed_logins_shut_their_address_out_of_passwords_only(void **state)
 static void passwords_are_checked_so_often_only(void **state)
 {
     struct fixture *f = *state;
-    struct door_login login = {
+    struct login login = {
         .handle = OTHER, .client_id = "alice~1", .username = "alice", .password = "wrong"};
     for (int i = 0; i < 11; i++) {
         char username[IDENTITY_USERNAME];
@@ -493,11 +493,21 @@ static void staff_that_leave_the_file_are_disconnected(void **state)
     assert_true(login_staff(f, "bob~1", "bob", "secret"));
 }
 
+static void a_connection_that_comes_back_unannounced_is_judged_anew(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(login_meter(f, M1, "M1", 1));
+    assert_false(login(f, M1, "M1", NULL));
+    assert_false(may(f, M1, NULL, ACCESS_WRITE, "amr/v1/1/M1/state"));
+    assert_true(login_service(f, M1, "bridge-1", "bridge"));
+    assert_true(may(f, M1, NULL, ACCESS_READ, "amr/v1/1/M1/reading"));
+}
+
 static void a_reload_lets_no_websocket_in_by_a_name_alone(void **state)
 {
     struct fixture *f = *state;
     char username[IDENTITY_USERNAME];
-    const struct door_login login = {
+    const struct login login = {
         .handle = OTHER, .client_id = "M2", .username = "meter:M2", .websocket = true};
     door_reload(f->door);
     assert_false(door_login(f->door, &login, username));
@@ -532,6 +542,7 @@ int main(void)
         TEST(failed_logins_shut_their_address_out_of_passwords_only),
         TEST(passwords_are_checked_so_often_only),
         TEST(staff_that_leave_the_file_are_disconnected),
+        TEST(a_connection_that_comes_back_unannounced_is_judged_anew),
         TEST(a_reload_lets_no_websocket_in_by_a_name_alone),
         TEST(text_from_outside_stays_text_in_log_and_alarm),
     };

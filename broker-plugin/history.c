@@ -1,14 +1,6 @@
 #include "broker-plugin/history.h"
 
 #include <inttypes.h>
-#include <string.h>
-
-static uint64_t short_digest(const struct eth_hash *digest)
-{
-    uint64_t value;
-    memcpy(&value, digest->b, sizeof value);
-    return value;
-}
 
 static enum cause refuse(enum cause cause, struct err *err, const char *what, uint64_t given,
                          uint64_t last)
@@ -49,8 +41,7 @@ static enum cause check_older(const struct reading *newest, const struct reading
 }
 
 enum cause history_check(const struct history *history, bool *ret_resent,
-                         const struct report *report, const struct eth_hash *digest,
-                         struct err *err)
+                         const struct report *report, uint64_t fingerprint, struct err *err)
 {
     size_t slot = report->sequence % HISTORY_RECENT;
     *ret_resent = false;
@@ -60,7 +51,7 @@ enum cause history_check(const struct history *history, bool *ret_resent,
         return check_newer(&history->last, &report->readings[0], err);
     if (history->recent[slot].sequence != report->sequence)
         return check_older(&history->last, &report->readings[report->count - 1], err);
-    if (history->recent[slot].digest != short_digest(digest)) {
+    if (history->recent[slot].fingerprint != fingerprint) {
         err_set(err, "sequence %" PRIu32 " was reported before with other content",
                 report->sequence);
         return CAUSE_CONFLICT;
@@ -69,13 +60,12 @@ enum cause history_check(const struct history *history, bool *ret_resent,
     return CAUSE_NONE;
 }
 
-void history_add(struct history *history, const struct report *report,
-                 const struct eth_hash *digest)
+void history_add(struct history *history, const struct report *report, uint64_t fingerprint)
 {
     size_t slot = report->sequence % HISTORY_RECENT;
     if (report->sequence >= history->recent[slot].sequence) {
         history->recent[slot].sequence = report->sequence;
-        history->recent[slot].digest = short_digest(digest);
+        history->recent[slot].fingerprint = fingerprint;
     }
     if (report->sequence > history->sequence) {
         history->sequence = report->sequence;

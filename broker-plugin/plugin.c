@@ -65,14 +65,14 @@ static int on_basic_auth(int event, void *event_data, void *userdata)
     const struct mosquitto_evt_basic_auth *auth = event_data;
     char username[IDENTITY_USERNAME];
     X509 *certificate = mosquitto_client_certificate(auth->client);
-    const struct door_login login = {.handle = auth->client,
-                                     .client_id = mosquitto_client_id(auth->client),
-                                     .address = mosquitto_client_address(auth->client),
-                                     .username = auth->username,
-                                     .password = auth->password,
-                                     .certificate = certificate,
-                                     .websocket =
-                                         mosquitto_client_protocol(auth->client) == mp_websockets};
+    const struct login login = {.handle = auth->client,
+                                .client_id = mosquitto_client_id(auth->client),
+                                .address = mosquitto_client_address(auth->client),
+                                .username = auth->username,
+                                .password = auth->password,
+                                .certificate = certificate,
+                                .websocket =
+                                    mosquitto_client_protocol(auth->client) == mp_websockets};
     (void)event;
     bool welcome = door_login(plugin->door, &login, username);
     X509_free(certificate);
