@@ -15,7 +15,7 @@ static const char *const MIGRATIONS[] = {
     " sequence INTEGER NOT NULL, state INTEGER NOT NULL, received_ms INTEGER NOT NULL,"
     " readings INTEGER NOT NULL, digest BLOB NOT NULL, body BLOB NOT NULL, batch INTEGER,"
     " cause INTEGER NOT NULL DEFAULT 0, UNIQUE (meter, sequence));"
-    "CREATE INDEX report_waiting ON report (received_ms) WHERE state = 0;"
+    "CREATE INDEX report_waiting ON report (received_ms, meter, sequence) WHERE state = 0;"
     "CREATE INDEX report_batch ON report (batch) WHERE batch IS NOT NULL;"
     "CREATE TABLE batch (id INTEGER PRIMARY KEY, root BLOB NOT NULL, state INTEGER NOT NULL,"
     " reports INTEGER NOT NULL, readings INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
@@ -55,7 +55,8 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [REPORT_ADD] =
         "INSERT INTO report (meter, sequence, state, received_ms, readings, digest, body,"
         " cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    [REPORT_WAITING] = REPORT_COLUMNS "FROM report WHERE state = 0 ORDER BY received_ms, id",
+    [REPORT_WAITING] =
+        REPORT_COLUMNS "FROM report WHERE state = 0 ORDER BY received_ms, meter, sequence",
     [REPORT_OLDEST] = "SELECT received_ms FROM report WHERE state = 0 ORDER BY received_ms LIMIT 1",
     [REPORT_CLAIM] = "UPDATE report SET state = 1, batch = ? WHERE id = ? AND state = 0",
     [REPORT_MOVE] = "UPDATE report SET batch = ? WHERE id = ? AND state = 1",

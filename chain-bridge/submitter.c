@@ -7,7 +7,7 @@
 
 #include "chain-bridge/ledger.h"
 
-enum { MISSING_MS_MAX = 60000, WINDOW_MAX = 16, RAISE_BLOCKS = 3 };
+enum { MISSING_MS_MAX = 60000, WINDOW_MAX = 16, RAISE_BLOCKS = 3, REVERTS_MAX = 8 };
 
 /* Why nothing may be submitted; cause NULL: nothing stands against it. */
 struct trouble {
@@ -32,6 +32,8 @@ struct submitter {
     bool halted_single;     /* it has only one report */
     bool episode;           /* from a revert until nothing is halted or in flight */
     bool sealed_since;      /* some batch was sealed in this episode */
+    uint32_t reverts;       /* in this episode */
+    uint64_t reverted_mono_ms;
     bool fee_cap_told;
 };
 
@@ -346,19 +348,49 @@ static int canonical(struct submitter *submitter, const struct flight *flight, s
     return eth_hash_equal(&block.hash, &flight->receipt.block_hash);
 }
 
+/* The contract's words for it, as it would say them now. */
+static void ask_why(struct submitter *submitter, const struct flight *flight, char text[256])
+{
+    const struct settler *settler = &submitter->config.settler;
+    struct buf data = BUF_INIT;
+    struct chain_revert revert = {0};
+    struct chain_call call = {.from = submitter->config.checks.account,
+                              .to = settler->contract,
+                              .data = flight->tx.data.data,
+                              .data_len = flight->tx.data.len};
+    if (chain_call(settler->chain, &data, &revert, &call, CHAIN_LATEST, NULL) == CHAIN_REFUSED &&
+        revert.reverted)
+        ledger_revert_text(text, 256, &revert);
+    else
+        snprintf(text, 256, "reason unknown");
+    buf_free(&data);
+}
+
 static int end_reverted(struct submitter *submitter, const struct flight *flight, struct err *err)
 {
-    char text[120], hash[ETH_HASH_TEXT];
-    struct store *store = submitter->config.settler.store;
-    if (store_batch_halt(store, flight->tx.batch, flight->tx.nonce, err) < 0)
+    char text[400], why[256], hash[ETH_HASH_TEXT];
+    ask_why(submitter, flight, why);
+    if (store_batch_halt(submitter->config.settler.store, flight->tx.batch, flight->tx.nonce, err) <
+        0)
         return -1;
-    if (!submitter->episode)
+    if (!submitter->episode) {
         submitter->sealed_since = false;
+        submitter->reverts = 0;
+    }
     submitter->episode = true;
+    submitter->reverts++;
+    submitter->reverted_mono_ms = mono_ms(submitter);
     status_add(submitter->config.settler.status, STATUS_REVERTS, 1);
-    snprintf(text, sizeof(text), "batch reverted tx=%s", eth_hash_text(hash, &flight->mined_hash));
+    snprintf(text, sizeof(text), "%s tx=%s", why, eth_hash_text(hash, &flight->mined_hash));
     tell(submitter, "batch-reverted", text);
     return find_halted(submitter, err);
+}
+
+/* Where everything reverts the fault is not in a report: then only now and then another try. */
+static bool may_try(const struct submitter *submitter)
+{
+    return submitter->sealed_since || submitter->reverts < REVERTS_MAX ||
+           mono_ms(submitter) - submitter->reverted_mono_ms >= submitter->config.raise_ms;
 }
 
 static void drop_first(struct submitter *submitter)
@@ -535,6 +567,8 @@ static int mend_halted(struct submitter *submitter, struct err *err)
         submitter->episode = false;
         return 0;
     }
+    if (!may_try(submitter))
+        return 0;
     if (!submitter->halted_single) {
         if (split(submitter, err) < 0)
             return -1;
@@ -611,7 +645,8 @@ bool submitter_ready(const struct submitter *submitter)
         in_trouble(submitter))
         return false;
     if (submitter->halted)
-        return submitter->halted_single && !submitter->sealed_since && submitter->count == 0;
+        return submitter->halted_single && !submitter->sealed_since && submitter->count == 0 &&
+               may_try(submitter);
     return submitter->count < submitter->config.window;
 }
 

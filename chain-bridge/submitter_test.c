@@ -473,6 +473,34 @@ static void a_lone_reverting_report_is_not_given_up_without_proof(void **state)
     assert_int_equal(state_of(world, BENCH_METER(1), 1), REPORT_REJECTED);
 }
 
+static void a_contract_that_takes_nothing_is_asked_less_often(void **state)
+{
+    struct world *world = *state;
+    for (uint32_t i = 1; i <= 40; i++)
+        bench_store_report(&world->bench, BENCH_METER(i), 1, 1);
+    world->fake.revert_nonces = UINT64_MAX;
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(batch(world), 1);
+    for (int i = 0; i < 60; i++) {
+        fake_mine(&world->fake);
+        assert_int_equal(poll(world), 0);
+        batch(world);
+    }
+    assert_in_range(number(world, STATUS_REVERTS), 8, 10);
+    uint64_t before = number(world, STATUS_REVERTS);
+    world->fake.revert_nonces = (1 << before) - 1; /* somebody mended it */
+    for (int i = 0; i < 60; i++) {
+        pass(world, 60000);
+        fake_mine(&world->fake);
+        assert_int_equal(poll(world), 0);
+        batch(world);
+    }
+    assert_int_equal(number(world, STATUS_HALTED), 0);
+    for (uint32_t i = 1; i <= 40; i++)
+        assert_in_range(state_of(world, BENCH_METER(i), 1), REPORT_SEALED, REPORT_REJECTED);
+    assert_in_range(number(world, STATUS_REJECTED), 0, 1);
+}
+
 static void an_unlisted_server_submits_nothing_and_says_so(void **state)
 {
     struct world *world = *state;
@@ -625,6 +653,7 @@ int main(void)
         TEST(a_skipped_reading_is_rejected_and_kept),
         TEST(a_reverting_report_is_found_and_the_rest_sealed),
         TEST(a_lone_reverting_report_is_not_given_up_without_proof),
+        TEST(a_contract_that_takes_nothing_is_asked_less_often),
         TEST(an_unlisted_server_submits_nothing_and_says_so),
         TEST(an_empty_account_pauses_until_it_is_funded),
         TEST(foreign_use_of_the_key_stops_submission),
