@@ -1,4 +1,5 @@
-# amr-chain: the Ethereum side that amr-bridge and amrctl share.
+# amr-chain: the Ethereum side that amr-bridge and amrctl share. amrctl: the one command line for
+# people; its verbs are a library so that tests can link them.
 amr_library(
   amr-chain
   MODULES
@@ -12,3 +13,31 @@ amr_library(
   PkgConfig::LWS
   PkgConfig::JANSSON
   Threads::Threads)
+
+amr_library(
+  amr-ctl
+  MODULES
+  ctl
+  ctl_board
+  ctl_deploy
+  ctl_enrol
+  ctl_feed
+  ctl_key
+  ctl_meters
+  ctl_pki
+  ctl_registry
+  ctl_rows
+  ctl_screen
+  ctl_server
+  ctl_status
+  ctl_tx
+  ctl_watch
+  pki
+  LINK
+  amr-chain
+  amr-mqtt
+  amr-common)
+
+add_executable(amrctl ctl_main.c)
+target_link_libraries(amrctl PRIVATE amr-ctl)
+target_compile_definitions(amrctl PRIVATE AMR_VERSION="${PROJECT_VERSION}")

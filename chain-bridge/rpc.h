@@ -14,13 +14,13 @@
 #ifndef AMR_CHAIN_BRIDGE_RPC_H
 #define AMR_CHAIN_BRIDGE_RPC_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/attr.h"
 #include "common/err.h"
+#include "common/json.h"
 
 /** Most calls that rpc_call_many takes at once. */
 #define RPC_CALLS_MAX 256
