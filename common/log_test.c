@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@ static void capture(void *cookie, enum log_level level, const char *line)
 
     captured->level = level;
     captured->count++;
-    strncpy(captured->line, line, sizeof(captured->line) - 1);
+    snprintf(captured->line, sizeof(captured->line), "%s", line);
 }
 
 static void lines_carry_time_level_program_and_text(void **state)
