@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/merkle.h"
+#include "common/record.h"
 
 /* What surrounds the records in a signed transaction, rounded up: envelope, root, ABI words. */
 enum { AROUND_BYTES = 400 };
@@ -69,14 +70,30 @@ static void compute_root(struct plan *plan)
     free(leaves);
 }
 
+static size_t put_records(struct record *records, const struct plan *plan,
+                          const struct plan_entry *entry)
+{
+    for (uint32_t i = 0; i < entry->count; i++)
+        records[i] = (struct record){entry->claim.meter, plan->readings[entry->first + i]};
+    return entry->count;
+}
+
 static int pack(struct plan *plan, struct err *err)
 {
-    (void)err;
+    struct record *records = xcalloc(plan->reading_count, sizeof(*records));
+    size_t count = 0, meters = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct plan_entry *entry = &plan->entries[i];
+        meters += i == 0 || plan->entries[i - 1].claim.meter != entry->claim.meter;
+        count += put_records(records + count, plan, entry);
+    }
     buf_clear(&plan->records);
-    for (size_t i = 0; i < plan->count; i++)
-        buf_append_be(&plan->records, plan->entries[i].claim.meter, 4);
-    plan->gas = 100000 + 6000 * plan->reading_count;
-    return 0;
+    int result = records_pack(&plan->records, records, count, err);
+    free(records);
+    struct records_gas gas = records_gas(count, meters, plan->records.len);
+    plan->gas = gas.expected;
+    plan->gas_limit = gas.limit;
+    return result;
 }
 
 /* How many reports are likely to fit, given that all need `needed` of `limit`. */

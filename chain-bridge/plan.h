@@ -36,7 +36,8 @@ struct plan {
     struct claim_report *claims;
     struct eth_hash root;
     struct buf records;
-    uint64_t gas;
+    uint64_t gas;       /* expected at most */
+    uint64_t gas_limit; /* enough whatever the contract rejects; may be above any limit */
 };
 
 /** Zero-initialise a plan with PLAN_INIT. */

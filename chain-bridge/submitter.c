@@ -459,7 +459,8 @@ static int prepare(struct submitter *submitter, struct batch_claim *claim, const
                                   .report_count = plan->count,
                                   .readings = (uint32_t)plan->reading_count};
     claim->tx.nonce = nonce;
-    claim->tx.gas_limit = plan->gas;
+    uint64_t gas_max = submitter_limits(submitter).gas;
+    claim->tx.gas_limit = plan->gas_limit < gas_max ? plan->gas_limit : gas_max;
     ledger_submit_batch(&claim->tx.data, &plan->root, plan->records.data, plan->records.len);
     flight_sign(&submitter->context, &claim->tx, &claim->attempt, &fees,
                 clock_unix_ms(settler->clock));
