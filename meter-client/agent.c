@@ -15,8 +15,8 @@
 #define CLOCK_JUMP_MS       2000
 #define CLOCK_UNSURE_MS     3600000 /* readings are marked for so long after a jump */
 #define SLACK_MAX_MS        10000
-#define STALE_MS            30000
-#define BACKOFF_MAX         6 /* doublings of the ack timeout */
+#define STALE_MS            15000 /* DSMR before 5.0 tells every 10 s */
+#define BACKOFF_MAX         6     /* doublings of the ack timeout */
 #define MAINTENANCE_MS      60000
 #define PRUNE_MS            (24 * 3600 * 1000)
 #define REFUSED_RETRY_MS    30000

@@ -1,0 +1,733 @@
+#include "meter-client/agent.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/test_dir.h"
+
+#define START_S  1700000000u /* a multiple of 100 */
+#define METER    65537u
+#define INTERVAL 10u
+#define SENT_MAX 512
+
+/* A meter on a manual clock, whose link is an array. */
+
+struct sent {
+    enum topic_kind kind;
+    uint64_t tag;
+    char payload[700];
+};
+
+struct bench {
+    const char *path;
+    struct clock *clock;
+    struct log *log;
+    struct signer *signer;
+    struct recoverer *recoverer;
+    struct eip712 domain;
+    struct agent_config config;
+    struct meter_store *store;
+    struct agent *agent;
+    bool down; /* the link takes nothing */
+    uint64_t import_wh;
+    unsigned count;
+    struct sent sent[SENT_MAX];
+};
+
+static void ignore_line(void *cookie, enum log_level level, const char *line)
+{
+    (void)cookie;
+    (void)line;
+    assert_true(level < LOG_LEVEL_BROKEN);
+}
+
+static int record(void *cookie, enum topic_kind kind, const void *payload, size_t len, int qos,
+                  bool retain, uint64_t tag, struct err *err)
+{
+    struct bench *bench = cookie;
+    struct sent *sent = &bench->sent[bench->count];
+
+    (void)qos;
+    if (bench->down)
+        return err_set(err, "down");
+    assert_int_equal(retain, kind == TOPIC_BIRTH || kind == TOPIC_STATE);
+    assert_true(bench->count < SENT_MAX);
+    sent->kind = kind;
+    sent->tag = tag;
+    snprintf(sent->payload, sizeof(sent->payload), "%.*s", (int)len, (const char *)payload);
+    bench->count++;
+    return 0;
+}
+
+static void start(struct bench *bench)
+{
+    struct meter_store_identity identity = {.serial = "M1",
+                                            .meter = METER,
+                                            .chain_id = bench->domain.chain_id,
+                                            .contract = bench->domain.contract,
+                                            .signer = *signer_address(bench->signer)};
+    struct agent_parts parts = {.signer = bench->signer,
+                                .domain = &bench->domain,
+                                .clock = bench->clock,
+                                .log = bench->log,
+                                .link = {record, bench}};
+    struct err err = ERR_INIT;
+
+    if (meter_store_open(&bench->store, bench->path, &identity, &err))
+        fail_msg("%s", err.text);
+    parts.store = bench->store;
+    if (agent_new(&bench->agent, &bench->config, &parts, &err))
+        fail_msg("%s", err.text);
+}
+
+/** As kill -9 would leave it: nothing is said or flushed. */
+static void stop(struct bench *bench)
+{
+    agent_free(bench->agent);
+    meter_store_close(bench->store);
+    bench->agent = NULL;
+    bench->store = NULL;
+}
+
+static void restart(struct bench *bench)
+{
+    stop(bench);
+    start(bench);
+}
+
+static struct bench *bench_new(void **state, const char *name)
+{
+    struct bench *bench = xcalloc(1, sizeof(*bench));
+    struct eth_address contract = {{1}};
+
+    bench->path = test_path(*state, name);
+    bench->clock = clock_manual_new((uint64_t)START_S * 1000 + 1);
+    bench->log = log_new_sink(LOG_LEVEL_DEBUG, ignore_line, NULL);
+    bench->signer = signer_generate(NULL);
+    bench->recoverer = recoverer_new();
+    bench->import_wh = 1000;
+    eip712_init(&bench->domain, 31337, &contract);
+    bench->config = (struct agent_config){.serial = "M1",
+                                          .source = "sim",
+                                          .meter = METER,
+                                          .interval_s = INTERVAL,
+                                          .readings_per_report = 1,
+                                          .window = 4,
+                                          .ack_timeout_ms = 5000,
+                                          .sealed_timeout_s = 600,
+                                          .max_backlog = 100000,
+                                          .retention_s = 86400};
+    return bench;
+}
+
+static void bench_free(struct bench *bench)
+{
+    stop(bench);
+    clock_free(bench->clock);
+    log_free(bench->log);
+    signer_free(bench->signer);
+    recoverer_free(bench->recoverer);
+    free((char *)(uintptr_t)bench->path);
+    free(bench);
+}
+
+static void measure(struct bench *bench)
+{
+    struct measurement measurement = {
+        .unix_ms = clock_unix_ms(bench->clock), .import_wh = bench->import_wh, .export_wh = 5};
+
+    agent_measured(bench->agent, &measurement);
+}
+
+static void tick(struct bench *bench)
+{
+    struct err err = ERR_INIT;
+
+    if (agent_tick(bench->agent, &err))
+        fail_msg("%s", err.text);
+}
+
+/** Lets intervals pass, one measurement and one tick at each boundary. */
+static void pass(struct bench *bench, unsigned intervals)
+{
+    for (unsigned i = 0; i < intervals; i++) {
+        clock_advance_ms(bench->clock, bench->config.interval_s * 1000);
+        bench->import_wh += 7;
+        measure(bench);
+        tick(bench);
+    }
+}
+
+static void connect_link(struct bench *bench)
+{
+    bench->down = false;
+    agent_connected(bench->agent);
+    tick(bench);
+}
+
+static void lose_link(struct bench *bench)
+{
+    bench->down = true;
+    agent_disconnected(bench->agent);
+}
+
+/** Parses the nth reading sent since `from`, checks its signature. False: there is none. */
+static bool nth_report(const struct bench *bench, unsigned from, unsigned n,
+                       struct report *ret_report)
+{
+    struct eth_hash digest;
+    struct eth_address signer;
+
+    for (unsigned i = from; i < bench->count; i++) {
+        const struct sent *sent = &bench->sent[i];
+
+        if (sent->kind != TOPIC_READING || n-- > 0)
+            continue;
+        assert_int_equal(
+            payload_report_parse(ret_report, sent->payload, strlen(sent->payload), NULL), 0);
+        eip712_report(&bench->domain, &digest, ret_report);
+        assert_int_equal(
+            recoverer_recover(bench->recoverer, &signer, &digest, &ret_report->signature), 0);
+        assert_true(eth_address_equal(&signer, signer_address(bench->signer)));
+        return true;
+    }
+    return false;
+}
+
+static unsigned reports_since(const struct bench *bench, unsigned from)
+{
+    unsigned count = 0;
+
+    for (unsigned i = from; i < bench->count; i++)
+        count += bench->sent[i].kind == TOPIC_READING;
+    return count;
+}
+
+static unsigned events_since(const struct bench *bench, unsigned from, unsigned code)
+{
+    unsigned count = 0;
+
+    for (unsigned i = from; i < bench->count; i++) {
+        struct meter_event event;
+        const char *payload = bench->sent[i].payload;
+
+        if (bench->sent[i].kind != TOPIC_EVENT)
+            continue;
+        assert_int_equal(payload_event_parse(&event, payload, strlen(payload), NULL), 0);
+        count += event.code == code;
+    }
+    return count;
+}
+
+static void receive(struct bench *bench, enum receipt_status status, uint32_t first, uint32_t last,
+                    enum cause cause)
+{
+    struct receipt receipt = {.status = status,
+                              .meter = METER,
+                              .first = first,
+                              .last = last,
+                              .block = 9,
+                              .cause = cause,
+                              .text = "why"};
+    struct buf payload = BUF_INIT;
+
+    payload_receipt_print(&payload, &receipt);
+    agent_receipt(bench->agent, payload.data, payload.len);
+    buf_free(&payload);
+    tick(bench);
+}
+
+static uint64_t in_state(const struct bench *bench, enum report_state state)
+{
+    struct meter_store_counts counts;
+
+    assert_int_equal(meter_store_counts(bench->store, &counts, NULL), 0);
+    return counts.reports[state];
+}
+
+static void readings_stand_on_wall_clock_boundaries(void **state)
+{
+    struct bench *bench = bench_new(state, "boundary.db");
+    struct report report;
+
+    start(bench);
+    connect_link(bench);
+    measure(bench);
+    tick(bench);
+    assert_int_equal(reports_since(bench, 0), 0);
+    clock_advance_ms(bench->clock, INTERVAL * 1000 - 2);
+    measure(bench);
+    tick(bench);
+    assert_int_equal(reports_since(bench, 0), 0);
+    assert_int_equal(agent_boundary_ms(bench->agent), (START_S + INTERVAL) * UINT64_C(1000));
+    clock_advance_ms(bench->clock, 8);
+    measure(bench);
+    tick(bench);
+    tick(bench);
+    assert_int_equal(reports_since(bench, 0), 1);
+    assert_true(nth_report(bench, 0, 0, &report));
+    assert_int_equal(report.sequence, 1);
+    assert_int_equal(report.readings[0].timestamp_s, START_S + INTERVAL);
+    assert_int_equal(report.readings[0].import_wh, 1000);
+    assert_int_equal(report.readings[0].quality, 0);
+    bench_free(bench);
+}
+
+static void a_start_says_who_and_that_power_is_up(void **state)
+{
+    struct bench *bench = bench_new(state, "birth.db");
+
+    start(bench);
+    connect_link(bench);
+    assert_int_equal(bench->sent[0].kind, TOPIC_BIRTH);
+    assert_non_null(strstr(bench->sent[0].payload, "\"serial\":\"M1\""));
+    assert_non_null(strstr(bench->sent[0].payload, "1-0:1.8.0"));
+    assert_int_equal(bench->sent[1].kind, TOPIC_STATE);
+    assert_non_null(strstr(bench->sent[1].payload, "\"online\":true,\"session\":1"));
+    assert_int_equal(events_since(bench, 0, 2), 1);
+    agent_leave(bench->agent);
+    assert_non_null(strstr(bench->sent[bench->count - 1].payload, "\"online\":false"));
+    bench_free(bench);
+}
+
+static void a_kill_between_storing_and_sending_loses_nothing(void **state)
+{
+    struct bench *bench = bench_new(state, "kill.db");
+    struct report report;
+
+    start(bench);
+    connect_link(bench);
+    bench->down = true; /* stored, but the link takes nothing any more */
+    pass(bench, 3);
+    assert_int_equal(reports_since(bench, 0), 0);
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 3);
+    restart(bench);
+    connect_link(bench);
+    assert_int_equal(reports_since(bench, 0), 3);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(nth_report(bench, 0, i, &report));
+        assert_int_equal(report.sequence, i + 1);
+        assert_int_equal(report.readings[0].timestamp_s, START_S + (i + 1) * INTERVAL);
+    }
+    bench_free(bench);
+}
+
+static void what_has_no_receipt_is_sent_again_the_same(void **state)
+{
+    struct bench *bench = bench_new(state, "resend.db");
+    struct report first;
+    struct report again;
+    unsigned from;
+
+    bench->config.interval_s = 100;
+    start(bench);
+    connect_link(bench);
+    pass(bench, 1);
+    from = bench->count;
+    agent_published(bench->agent, 1, 0); /* a PUBACK is no receipt */
+    clock_advance_ms(bench->clock, 4900);
+    tick(bench);
+    assert_int_equal(reports_since(bench, from), 0);
+    clock_advance_ms(bench->clock, 101);
+    tick(bench);
+    assert_int_equal(reports_since(bench, from), 1);
+    assert_true(nth_report(bench, 0, 0, &first));
+    assert_true(nth_report(bench, from, 0, &again));
+    assert_true(report_equal(&first, &again));
+    /* The wait doubles. */
+    from = bench->count;
+    clock_advance_ms(bench->clock, 5001);
+    tick(bench);
+    assert_int_equal(reports_since(bench, from), 0);
+    receive(bench, RECEIPT_STORED, 1, 1, CAUSE_NONE);
+    clock_advance_ms(bench->clock, 60000);
+    tick(bench);
+    assert_int_equal(reports_since(bench, from), 0);
+    bench_free(bench);
+}
+
+static void a_reconnect_sends_what_is_not_stored(void **state)
+{
+    struct bench *bench = bench_new(state, "reconnect.db");
+    struct report report;
+    unsigned from;
+
+    start(bench);
+    connect_link(bench);
+    pass(bench, 3);
+    receive(bench, RECEIPT_STORED, 1, 2, CAUSE_NONE);
+    lose_link(bench);
+    agent_published(bench->agent, 3, -1);
+    from = bench->count;
+    connect_link(bench);
+    assert_int_equal(reports_since(bench, from), 1);
+    assert_true(nth_report(bench, from, 0, &report));
+    assert_int_equal(report.sequence, 3);
+    bench_free(bench);
+}
+
+static void no_more_than_the_window_is_without_receipt(void **state)
+{
+    struct bench *bench = bench_new(state, "window.db");
+    struct report report;
+
+    bench->config.ack_timeout_ms = 3600000;
+    start(bench);
+    connect_link(bench);
+    pass(bench, 10);
+    assert_int_equal(reports_since(bench, 0), 4);
+    receive(bench, RECEIPT_STORED, 1, 3, CAUSE_NONE);
+    assert_int_equal(reports_since(bench, 0), 7);
+    receive(bench, RECEIPT_STORED, 4, 7, CAUSE_NONE);
+    assert_int_equal(reports_since(bench, 0), 10);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_true(nth_report(bench, 0, i, &report));
+        assert_int_equal(report.sequence, i + 1);
+    }
+    bench_free(bench);
+}
+
+static void stored_but_never_sealed_is_sent_again(void **state)
+{
+    struct bench *bench = bench_new(state, "unsealed.db");
+    unsigned from;
+
+    start(bench);
+    connect_link(bench);
+    pass(bench, 1);
+    receive(bench, RECEIPT_STORED, 1, 1, CAUSE_NONE);
+    from = bench->count;
+    clock_advance_ms(bench->clock, 500000);
+    tick(bench);
+    assert_int_equal(reports_since(bench, from), 0);
+    clock_advance_ms(bench->clock, 170000);
+    tick(bench);
+    assert_int_equal(reports_since(bench, from), 1);
+    receive(bench, RECEIPT_SEALED, 1, 1, CAUSE_NONE);
+    assert_int_equal(in_state(bench, REPORT_SEALED), 1);
+    clock_advance_ms(bench->clock, 900000);
+    tick(bench);
+    assert_int_equal(reports_since(bench, from), 1);
+    bench_free(bench);
+}
+
+static void a_rejected_report_is_not_sent_again_and_blocks_nothing(void **state)
+{
+    struct bench *bench = bench_new(state, "rejected.db");
+    unsigned from;
+
+    start(bench);
+    connect_link(bench);
+    pass(bench, 1);
+    from = bench->count;
+    agent_published(bench->agent, 1, 0x87);
+    receive(bench, RECEIPT_REJECTED, 1, 1, CAUSE_SIGNATURE);
+    assert_int_equal(in_state(bench, REPORT_REJECTED), 1);
+    pass(bench, 1);
+    assert_int_equal(reports_since(bench, from), 1);
+    receive(bench, RECEIPT_SEALED, 2, 2, CAUSE_NONE);
+    assert_int_equal(in_state(bench, REPORT_SEALED), 1);
+    clock_advance_ms(bench->clock, 60000);
+    tick(bench);
+    assert_int_equal(reports_since(bench, from), 1);
+    bench_free(bench);
+}
+
+static void a_cause_that_passes_is_tried_again_later(void **state)
+{
+    struct bench *bench = bench_new(state, "later.db");
+    unsigned from;
+
+    bench->config.interval_s = 100;
+    start(bench);
+    connect_link(bench);
+    pass(bench, 1);
+    from = bench->count;
+    receive(bench, RECEIPT_REJECTED, 1, 1, CAUSE_UNKNOWN);
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 1);
+    assert_int_equal(reports_since(bench, from), 0);
+    clock_advance_ms(bench->clock, 30001);
+    tick(bench);
+    assert_int_equal(reports_since(bench, from), 1);
+    bench_free(bench);
+}
+
+static void an_unusable_receipt_changes_nothing(void **state)
+{
+    static const char *const RECEIPTS[] = {
+        "", "{}", "x", "{\"v\":1,\"status\":\"stored\",\"meter\":65538,\"first\":1,\"last\":1}",
+        "{\"v\":1,\"status\":\"stored\",\"meter\":65537,\"first\":1}"};
+    struct bench *bench = bench_new(state, "unusable.db");
+
+    start(bench);
+    connect_link(bench);
+    pass(bench, 1);
+    for (size_t i = 0; i < AMR_COUNT(RECEIPTS); i++)
+        agent_receipt(bench->agent, RECEIPTS[i], strlen(RECEIPTS[i]));
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 1);
+    bench_free(bench);
+}
+
+static void the_sequence_survives_a_restart(void **state)
+{
+    struct bench *bench = bench_new(state, "sequence.db");
+    struct report report;
+    unsigned from;
+
+    start(bench);
+    connect_link(bench);
+    pass(bench, 2);
+    receive(bench, RECEIPT_SEALED, 1, 2, CAUSE_NONE);
+    restart(bench);
+    from = bench->count;
+    connect_link(bench);
+    pass(bench, 1);
+    assert_true(nth_report(bench, from, 0, &report));
+    assert_int_equal(report.sequence, 3);
+    assert_int_equal(meter_store_session(bench->store), 2);
+    bench_free(bench);
+}
+
+static void readings_wait_for_a_report_of_the_wanted_size(void **state)
+{
+    struct bench *bench = bench_new(state, "size.db");
+    struct report report;
+
+    bench->config.readings_per_report = 4;
+    start(bench);
+    connect_link(bench);
+    pass(bench, 3);
+    assert_int_equal(reports_since(bench, 0), 0);
+    restart(bench);
+    connect_link(bench);
+    pass(bench, 1);
+    assert_true(nth_report(bench, 0, 0, &report));
+    assert_int_equal(report.count, 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(report.readings[i].timestamp_s, START_S + (i + 1) * INTERVAL);
+    bench_free(bench);
+}
+
+static void a_long_outage_goes_into_few_reports(void **state)
+{
+    struct bench *bench = bench_new(state, "outage.db");
+    struct meter_store_counts counts;
+
+    bench->down = true;
+    bench->config.window = 64;
+    start(bench);
+    pass(bench, 200);
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 2);
+    assert_int_equal(meter_store_counts(bench->store, &counts, NULL), 0);
+    assert_int_equal(counts.readings_open, 200);
+    assert_int_equal(counts.oldest_s, START_S + INTERVAL);
+    connect_link(bench);
+    assert_int_equal(reports_since(bench, 0), 3);
+    bench_free(bench);
+}
+
+static void a_falling_register_is_told_and_not_reported(void **state)
+{
+    struct bench *bench = bench_new(state, "fall.db");
+    unsigned from;
+
+    bench->config.ack_timeout_ms = 3600000;
+    start(bench);
+    connect_link(bench);
+    pass(bench, 1);
+    from = bench->count;
+    bench->import_wh = 500;
+    pass(bench, 2);
+    assert_int_equal(reports_since(bench, from), 0);
+    assert_int_equal(events_since(bench, from, 16), 1);
+    bench->import_wh = 5000;
+    pass(bench, 1);
+    assert_int_equal(reports_since(bench, from), 1);
+    /* Nor after a restart. */
+    restart(bench);
+    from = bench->count;
+    connect_link(bench);
+    bench->import_wh = 4000;
+    pass(bench, 1);
+    bench->import_wh = 6000;
+    pass(bench, 1);
+    assert_int_equal(reports_since(bench, from), 3); /* two that were never acknowledged */
+    assert_int_equal(events_since(bench, from, 16), 1);
+    bench_free(bench);
+}
+
+static void a_clock_set_forward_leaves_a_gap_and_a_mark(void **state)
+{
+    struct bench *bench = bench_new(state, "forward.db");
+    struct report report;
+    unsigned from;
+
+    start(bench);
+    connect_link(bench);
+    pass(bench, 1);
+    receive(bench, RECEIPT_SEALED, 1, 1, CAUSE_NONE);
+    from = bench->count;
+    clock_set_unix_ms(bench->clock, (START_S + 1000) * UINT64_C(1000));
+    measure(bench);
+    tick(bench);
+    assert_int_equal(events_since(bench, from, 4), 1);
+    assert_int_equal(events_since(bench, from, 5), 1);
+    assert_true(nth_report(bench, from, 0, &report));
+    assert_int_equal(report.readings[0].timestamp_s, START_S + 1000);
+    assert_int_equal(report.readings[0].quality, QUALITY_CLOCK_UNSURE);
+    bench_free(bench);
+}
+
+static void a_clock_set_back_makes_no_reading_twice(void **state)
+{
+    struct bench *bench = bench_new(state, "back.db");
+    struct report report;
+    unsigned from;
+
+    start(bench);
+    connect_link(bench);
+    pass(bench, 5);
+    receive(bench, RECEIPT_SEALED, 1, 5, CAUSE_NONE);
+    from = bench->count;
+    clock_set_unix_ms(bench->clock, (START_S + 20) * UINT64_C(1000) + 5);
+    pass(bench, 3);
+    assert_int_equal(reports_since(bench, from), 0);
+    pass(bench, 1);
+    assert_int_equal(reports_since(bench, from), 1);
+    assert_true(nth_report(bench, from, 0, &report));
+    assert_int_equal(report.sequence, 6);
+    assert_int_equal(report.readings[0].timestamp_s, START_S + 60);
+    bench_free(bench);
+}
+
+static void a_clock_that_was_never_set_makes_no_reading(void **state)
+{
+    struct bench *bench = bench_new(state, "unset.db");
+
+    clock_set_unix_ms(bench->clock, 1000);
+    start(bench);
+    connect_link(bench);
+    pass(bench, 3);
+    assert_int_equal(reports_since(bench, 0), 0);
+    bench_free(bench);
+}
+
+static void a_silent_source_leaves_a_gap(void **state)
+{
+    struct bench *bench = bench_new(state, "silent.db");
+
+    start(bench);
+    connect_link(bench);
+    pass(bench, 1);
+    for (unsigned i = 0; i < 6; i++) {
+        clock_advance_ms(bench->clock, INTERVAL * 1000);
+        tick(bench);
+    }
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 2); /* one repeat, then it is too old */
+    bench_free(bench);
+}
+
+static void a_full_backlog_stops_new_readings_only(void **state)
+{
+    struct bench *bench = bench_new(state, "full.db");
+
+    bench->config.max_backlog = 3;
+    start(bench);
+    connect_link(bench);
+    pass(bench, 6);
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 3);
+    receive(bench, RECEIPT_SEALED, 1, 3, CAUSE_NONE);
+    pass(bench, 1);
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 1);
+    bench_free(bench);
+}
+
+static void the_count_ends_when_all_is_sealed(void **state)
+{
+    struct bench *bench = bench_new(state, "count.db");
+
+    bench->config.count = 3;
+    bench->config.readings_per_report = 2;
+    start(bench);
+    connect_link(bench);
+    pass(bench, 5);
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 2);
+    receive(bench, RECEIPT_STORED, 1, 2, CAUSE_NONE);
+    assert_int_equal(agent_end(bench->agent), AGENT_GOES_ON);
+    receive(bench, RECEIPT_SEALED, 1, 1, CAUSE_NONE);
+    assert_int_equal(agent_end(bench->agent), AGENT_GOES_ON);
+    receive(bench, RECEIPT_SEALED, 2, 2, CAUSE_NONE);
+    assert_int_equal(agent_end(bench->agent), AGENT_ALL_SEALED);
+    bench_free(bench);
+}
+
+static void an_event_is_sent_until_the_broker_has_it(void **state)
+{
+    struct bench *bench = bench_new(state, "event.db");
+    unsigned from;
+
+    start(bench);
+    connect_link(bench);
+    assert_int_equal(events_since(bench, 0, 2), 1);
+    from = bench->count;
+    lose_link(bench);
+    connect_link(bench);
+    assert_int_equal(events_since(bench, from, 2), 1);
+    agent_published(bench->agent, bench->sent[bench->count - 1].tag, 0);
+    from = bench->count;
+    lose_link(bench);
+    connect_link(bench);
+    assert_int_equal(events_since(bench, from, 2), 0);
+    bench_free(bench);
+}
+
+static void another_interval_is_an_event(void **state)
+{
+    struct bench *bench = bench_new(state, "interval.db");
+    unsigned from;
+
+    start(bench);
+    bench->config.interval_s = 20;
+    restart(bench);
+    from = bench->count;
+    connect_link(bench);
+    assert_int_equal(events_since(bench, from, 47), 1);
+    bench_free(bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(readings_stand_on_wall_clock_boundaries),
+        cmocka_unit_test(a_start_says_who_and_that_power_is_up),
+        cmocka_unit_test(a_kill_between_storing_and_sending_loses_nothing),
+        cmocka_unit_test(what_has_no_receipt_is_sent_again_the_same),
+        cmocka_unit_test(a_reconnect_sends_what_is_not_stored),
+        cmocka_unit_test(no_more_than_the_window_is_without_receipt),
+        cmocka_unit_test(stored_but_never_sealed_is_sent_again),
+        cmocka_unit_test(a_rejected_report_is_not_sent_again_and_blocks_nothing),
+        cmocka_unit_test(a_cause_that_passes_is_tried_again_later),
+        cmocka_unit_test(an_unusable_receipt_changes_nothing),
+        cmocka_unit_test(the_sequence_survives_a_restart),
+        cmocka_unit_test(readings_wait_for_a_report_of_the_wanted_size),
+        cmocka_unit_test(a_long_outage_goes_into_few_reports),
+        cmocka_unit_test(a_falling_register_is_told_and_not_reported),
+        cmocka_unit_test(a_clock_set_forward_leaves_a_gap_and_a_mark),
+        cmocka_unit_test(a_clock_set_back_makes_no_reading_twice),
+        cmocka_unit_test(a_clock_that_was_never_set_makes_no_reading),
+        cmocka_unit_test(a_silent_source_leaves_a_gap),
+        cmocka_unit_test(a_full_backlog_stops_new_readings_only),
+        cmocka_unit_test(the_count_ends_when_all_is_sealed),
+        cmocka_unit_test(an_event_is_sent_until_the_broker_has_it),
+        cmocka_unit_test(another_interval_is_an_event),
+    };
+
+    return cmocka_run_group_tests(tests, test_dir_setup, test_dir_teardown);
+}
