@@ -18,7 +18,7 @@ fi
 step_child=''
 
 step_stop() {
-    [ -z "$step_child" ] || kill -TERM -- "-$step_child" 2>/dev/null
+    [ -z "$step_child" ] || kill -TERM -- "-$step_child" 2>/dev/null || true
     step_child=''
 }
 
@@ -36,7 +36,7 @@ step_progress() { # log
             told=$seconds
             printf '  %4d s  %s\n' "$seconds" "$(step_last_line "$1" 90)"
         fi
-        read -r -t 0.25 <> <(:)
+        read -r -t 0.25 <> <(:) || true
     done
     printf '%s' "$clear"
 }
