@@ -271,6 +271,9 @@ static void rejected(struct door *door, struct client *client, const struct topi
                             .text = verdict->reason.text};
     door->counters.rejected[verdict->cause]++;
     bool told = notices_alarm(door->notices, client->account, &notice);
+    /* Receipts number reports: an event's or a command's number would mean another thing there. */
+    if (topic->kind != TOPIC_READING)
+        notice.sequence = 0;
     /* A flood is not answered message by message. */
     if (told || verdict->cause != CAUSE_RATE)
         notices_reject(door->notices, &notice, verdict->cause);

@@ -254,6 +254,24 @@ static void a_rejected_report_is_told_to_sender_log_and_staff(void **state)
                     "meter=65537 sequence=2 text=\"import_wh 99 against 100");
 }
 
+static void a_rejected_event_names_no_report(void **state)
+{
+    struct fixture *f = *state;
+    struct buf payload = BUF_INIT;
+    struct meter_event event = {
+        .meter = TEST_METER, .sequence = 3, .timestamp_s = TEST_NOW_S, .code = 1};
+    event.signature.b[0] = 1;
+    event.signature.b[32] = 1;
+    event.signature.b[64] = 27;
+    payload_event_print(&payload, &event);
+    assert_true(login_meter(f, M1, "M1", 1));
+    assert_false(door_message(f->door, M1, "amr/v1/1/M1/event", payload.data, payload.len));
+    has(&f->published, "\"meter\":65537,\"first\":0,\"last\":0,\"cause\":\"signature\"");
+    has(&f->logged, "message rejected cause=signature client=\"M1\" address=\"10.0.0.1\" "
+                    "meter=65537 sequence=3");
+    buf_free(&payload);
+}
+
 static void a_denied_publish_is_told_to_sender_log_and_staff(void **state)
 {
     struct fixture *f = *state;
@@ -525,6 +543,7 @@ int main(void)
         TEST(whoever_is_not_known_stays_outside_with_an_alarm),
         TEST(a_report_passes_and_its_exact_repeat_too),
         TEST(a_rejected_report_is_told_to_sender_log_and_staff),
+        TEST(a_rejected_event_names_no_report),
         TEST(a_denied_publish_is_told_to_sender_log_and_staff),
         TEST(a_denied_delivery_is_nobodys_fault),
         TEST(an_offline_session_is_judged_by_its_user_name),
