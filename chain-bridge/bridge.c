@@ -199,9 +199,9 @@ static enum bridge_exit open_all(struct bridge *bridge, struct err *err)
     bridge->roster = roster_new((uint16_t)config->group);
     bridge->status = status_new();
     eip712_init(&bridge->domain, config->chain_id, &config->contract_address);
-    enum bridge_exit result = open_files(bridge, err);
+    enum bridge_exit result = check_chain(bridge, err);
     if (result == BRIDGE_OK)
-        result = check_chain(bridge, err);
+        result = open_files(bridge, err);
     if (result == BRIDGE_OK && count_store(bridge, err) < 0)
         result = BRIDGE_FAILED;
     if (result == BRIDGE_OK)

@@ -286,7 +286,7 @@ static void publish_batch(void *cookie, const struct batch_notice *batch)
     struct buf payload = BUF_INIT;
     char root[ETH_HASH_TEXT], transaction[ETH_HASH_TEXT];
     buf_printf(&payload,
-               "{\"v\":1,\"t\":%u,\"number\":%llu,\"root\":\"%s\",\"transaction\":\"%s\","
+               "{\"v\":1,\"t\":%u,\"number\":%llu,\"root\":\"%s\",\"tx\":\"%s\","
                "\"block\":%llu,\"reports\":%u,\"readings\":%u,\"rejected\":%u,\"gas_used\":%llu,"
                "\"gas_price_wei\":%llu,\"age_ms\":%llu}",
                (unsigned)clock_unix_s(outlet->config.clock), (unsigned long long)batch->number,
