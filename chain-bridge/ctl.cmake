@@ -22,9 +22,11 @@ amr_library(
   ctl_deploy
   ctl_enrol
   ctl_feed
+  ctl_history
   ctl_key
   ctl_meters
   ctl_pki
+  ctl_readings
   ctl_registry
   ctl_rows
   ctl_screen

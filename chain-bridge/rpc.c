@@ -56,6 +56,10 @@ static void reply_take_error(struct rpc_reply *reply, json_t *error)
     reply->outcome = RPC_ERROR;
     reply->code = json_is_integer(code) ? json_integer_value(code) : 0;
     lws_strncpy(reply->message, message != NULL ? message : "", sizeof(reply->message));
+    for (char *at = reply->message; *at != '\0'; at++) {
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = ' ';
+    }
     reply->data = json_incref(json_object_get(error, "data"));
 }
 
@@ -115,7 +119,8 @@ static void take_object(struct rpc *rpc, json_t *object)
 static void on_message(void *cookie, const char *text, size_t len)
 {
     struct rpc *rpc = cookie;
-    json_t *value = json_loadb(text, len, 0, NULL);
+    /* Nodes quote a contract's words, zero bytes and all (anvil does). */
+    json_t *value = json_loadb(text, len, JSON_ALLOW_NUL, NULL);
     if (json_is_array(value)) {
         for (size_t i = 0; i < json_array_size(value); i++)
             take_object(rpc, json_array_get(value, i));
