@@ -8,19 +8,18 @@ import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProo
 import {Roles} from "./Roles.sol";
 import {IMeterLedger} from "./interfaces/IMeterLedger.sol";
 import {Digests} from "./libraries/Digests.sol";
+import {FastPath} from "./libraries/FastPath.sol";
 import {Lanes} from "./libraries/Lanes.sol";
 import {Records} from "./libraries/Records.sol";
 
 /// @title MeterLedger
 /// @notice Electricity meter readings that nobody can change. What each function does, who may call
 /// it and what it emits is told in `IMeterLedger`; the record format in `submitBatch` there.
-/// @dev Way in: `submitBatch` takes blocks off the records (`Records`), and for each item decides
-/// against the meter's lane (`Lanes`) in `_take`. The word that holds the lanes of meters 2k and
-/// 2k + 1 is loaded when the first of them turns up and stored when another word is needed, so a
-/// dense batch pays one storage update for two meters.
+/// @dev Way in: `submitBatch` takes blocks off the records (`Records`). The meters of a block go
+/// through `FastPath` as long as all is well, and through `_takeSingly` where something is not;
+/// both compare readings with the meter's lane (`Lanes`), two of which share a storage word.
 contract MeterLedger is Roles, EIP712 {
     using Lanes for uint256;
-    using Records for Records.Reader;
     using Records for Records.Block;
 
     /* CONSTANTS */
@@ -37,11 +36,12 @@ contract MeterLedger is Roles, EIP712 {
     uint8 private constant REASON_FUTURE = 5;
     uint8 private constant REASON_UNSORTED = 6;
 
+    /// @dev Words of lanes in a group.
+    uint256 private constant WORDS = 1 << 15;
+
     uint8 private constant KIND_DISCONNECT = 1;
     uint8 private constant KIND_READ_NOW = 3;
     uint8 private constant KIND_SET_INTERVAL = 4;
-
-    uint256 private constant NUMBERS = 1 << 16;
 
     /* TYPES */
 
@@ -51,36 +51,25 @@ contract MeterLedger is Roles, EIP712 {
         uint64 fromBatch;
     }
 
-    /// @dev What `submitBatch` carries from item to item.
+    /// @dev What `submitBatch` carries from meter to meter.
     struct Work {
         bytes32 root;
-        /// Group << 16: the id of the group's meter 0.
-        uint256 meterZero;
-        /// The first wide reading that is too far ahead.
-        uint256 future;
-        /// Meters below this number are unsorted.
-        uint256 lowest;
-        /// The current meter.
-        uint256 meter;
-        /// Why every reading of the current meter is refused; 0: they are not.
-        uint256 refusal;
-        /// The current meter's last taken reading, wide.
-        uint256 last;
-        /// The item before, taken or not, wide.
-        uint256 before;
-        /// Which word of lanes is loaded, what it was, what it is now, and where in it the
-        /// current meter's lane begins.
-        uint256 index;
-        uint256 stored;
-        uint256 word;
-        uint256 shift;
+        uint16 group;
+        /// Storage slot of the group's lanes.
+        uint256 lanes;
+        /// Where the records begin in the calldata.
+        uint256 begin;
+        /// What readings are checked against so that none is too far ahead.
+        uint256 timeLimit;
+        /// One more than the highest meter's number yet.
+        uint256 behind;
         uint256 readings;
         uint256 rejected;
     }
 
     /* STORAGE */
 
-    mapping(uint256 group => uint256[NUMBERS / 2] words) private _lanes;
+    mapping(uint256 group => uint256[WORDS] words) private _lanes;
     mapping(uint32 meter => Tenure current) private _signers;
     mapping(uint32 meter => Tenure[] former) private _formerSigners;
     mapping(uint16 group => mapping(bytes32 root => Batch batch)) private _batches;
@@ -114,7 +103,7 @@ contract MeterLedger is Roles, EIP712 {
         uint16 group = _group(firstMeter);
         if (group == 0) revert ZeroGroup();
         if (signers.length == 0) revert NoSigners();
-        if (uint256(uint16(firstMeter)) + signers.length > NUMBERS) {
+        if (uint256(uint16(firstMeter)) + signers.length > Records.NUMBERS) {
             revert OutsideGroup(firstMeter, signers.length);
         }
         uint64 fromBatch = batchCount[group] + 1;
@@ -122,7 +111,7 @@ contract MeterLedger is Roles, EIP712 {
             uint32 meter = firstMeter + uint32(i);
             _requireNonZero(signers[i]);
             if (_status(meter) != MeterStatus.Unknown) revert MeterExists(meter);
-            _setStatus(meter, MeterStatus.Active);
+            _setLane(meter, Lanes.FLAGS);
             _signers[meter] = Tenure(signers[i], fromBatch);
         }
         emit MetersRegistered(firstMeter, signers);
@@ -142,7 +131,7 @@ contract MeterLedger is Roles, EIP712 {
     /// @inheritdoc IMeterLedger
     function closeMeter(uint32 meter) external override onlyAdmin whileOpen {
         _requireActive(meter);
-        _setStatus(meter, MeterStatus.Closed);
+        _setLane(meter, _lane(meter).close());
         emit MeterClosed(meter);
     }
 
@@ -150,7 +139,7 @@ contract MeterLedger is Roles, EIP712 {
     function reopenMeter(uint32 meter) external override onlyAdmin whileOpen {
         _requireKnown(meter);
         if (_status(meter) == MeterStatus.Active) revert MeterIsOpen(meter);
-        _setStatus(meter, MeterStatus.Active);
+        _setLane(meter, _lane(meter).open());
         emit MeterReopened(meter);
     }
 
@@ -184,7 +173,7 @@ contract MeterLedger is Roles, EIP712 {
         bool known = isReader[msg.sender] || serverGroup[msg.sender] != 0 || msg.sender == admin;
         if (!known) revert NotReader(msg.sender);
         _requireKnown(meter);
-        return _lane(meter).widen().unpack();
+        return _lane(meter).unpack();
     }
 
     /* BATCHES */
@@ -336,124 +325,105 @@ contract MeterLedger is Roles, EIP712 {
         private
         returns (uint32 accepted, uint32 rejected)
     {
-        uint256[NUMBERS / 2] storage lanes = _lanes[group];
-        Work memory work;
-        work.root = root;
-        work.meterZero = uint256(group) << 16;
-        work.future = Lanes.pack(block.timestamp + FUTURE_TOLERANCE + 1, 0, 0);
-        work.index = type(uint256).max;
-        work.refusal = REASON_UNSORTED; // there is no meter yet, so none to put back
+        (bool ok, uint256 baseTime, uint256 interval) = Records.header(records);
+        if (!ok) revert MalformedRecords(0);
 
-        Records.Reader memory reader = Records.open(records);
+        Work memory work = _begin(root, group, records);
         Records.Block memory blk;
-        while (!reader.done()) {
-            reader.nextBlock(blk);
-            if (blk.first) _takeFirst(lanes, work, reader, blk);
-            else _takeFurther(work, reader, blk);
-        }
-        _putBack(work);
-        if (work.word != work.stored) lanes[work.index] = work.word;
-
+        blk.timeLimit = work.timeLimit;
+        blk.lanes = work.lanes;
+        uint256 pos = work.begin + Records.HEADER_BYTES;
+        uint256 end = work.begin + records.length;
+        do {
+            uint256 blockEnd;
+            (ok, blockEnd) = blk.readBlock(pos, end, baseTime, interval);
+            if (!ok) revert MalformedRecords(pos - work.begin);
+            pos = blockEnd;
+            _takeBlock(work, blk);
+        } while (pos != end);
         rejected = uint32(work.rejected);
         accepted = uint32(work.readings - work.rejected);
     }
 
-    /// @dev A block of first readings: each item is another meter's.
-    function _takeFirst(
-        uint256[NUMBERS / 2] storage lanes,
-        Work memory work,
-        Records.Reader memory reader,
-        Records.Block memory blk
-    ) private {
-        uint256 at = blk.items;
-        unchecked {
-            // Numbers and counts are below 2^17, calldata offsets far below 2^256.
-            uint256 behind = blk.number + blk.count;
-            for (uint256 number = blk.number; number != behind; ++number) {
-                _turnTo(lanes, work, number);
-                work.before = _take(work, reader, at, blk.item(at, 0));
-                at += blk.stride;
-            }
-            work.readings += blk.count;
-        }
-    }
-
-    /// @dev A block of further readings of the current meter.
-    function _takeFurther(
-        Work memory work,
-        Records.Reader memory reader,
-        Records.Block memory blk
-    ) private {
-        uint256 at = blk.items;
-        uint256 before = work.before;
-        unchecked {
-            // As in _takeFirst.
-            for (uint256 left = blk.count; left != 0; --left) {
-                before = _take(work, reader, at, blk.item(at, before));
-                at += blk.stride;
-            }
-            work.readings += blk.count;
-        }
-        work.before = before;
-    }
-
-    /// @dev Decides on one reading of the current meter; returns it.
-    function _take(Work memory work, Records.Reader memory reader, uint256 at, uint256 wide)
+    function _begin(bytes32 root, uint16 group, bytes calldata records)
         private
-        returns (uint256)
+        view
+        returns (Work memory work)
     {
-        if (!wide.fits()) revert MalformedRecords(at - reader.begin);
-        if (wide < work.future && wide.follows(work.last)) work.last = wide;
-        else _reject(work, wide);
-        return wide;
-    }
-
-    function _reject(Work memory work, uint256 wide) private {
-        uint256 reason = work.refusal;
-        if (reason == 0) {
-            if (wide >= work.future) reason = REASON_FUTURE;
-            else if (wide.time() <= work.last.time()) reason = REASON_STALE;
-            else reason = REASON_ROLLBACK;
+        uint256[WORDS] storage lanes = _lanes[group];
+        uint256 slot;
+        assembly ("memory-safe") {
+            slot := lanes.slot
         }
-        ++work.rejected;
-        emit ReadingRejected(work.root, uint32(work.meter), uint32(wide.time()), uint8(reason));
+        work.root = root;
+        work.group = group;
+        work.lanes = slot;
+        work.begin = Records.position(records);
+        work.timeLimit = Lanes.limit(block.timestamp + FUTURE_TOLERANCE);
     }
 
-    /// @dev Makes a meter the current one: its word loaded, its last reading at hand.
-    function _turnTo(uint256[NUMBERS / 2] storage lanes, Work memory work, uint256 number) private {
-        _putBack(work);
-        work.meter = work.meterZero | number;
-        if (number < work.lowest) {
-            work.refusal = REASON_UNSORTED;
-            work.last = Lanes.UNREACHABLE;
+    /// @dev The fast path goes as far as readings are good; a meter with one that is not goes
+    /// reading by reading.
+    function _takeBlock(Work memory work, Records.Block memory blk) private {
+        unchecked {
+            work.readings += blk.left * (1 + blk.further); // bytes' worth, both
+        }
+        while (blk.left != 0) {
+            // The highest meter may come again, as the first of a block.
+            if (blk.number + 1 >= work.behind) {
+                FastPath.takeRun(blk);
+                if (blk.left == 0) break;
+            }
+            _takeSingly(work, blk);
+        }
+        if (blk.number > work.behind) work.behind = blk.number;
+    }
+
+    /// @dev Decides on the readings of the next meter one by one.
+    function _takeSingly(Work memory work, Records.Block memory blk) private {
+        if (blk.gapBytes != 0) {
+            blk.number += Records.load(blk.pos) >> 248;
+            if (blk.number >= Records.NUMBERS) revert MalformedRecords(blk.pos - work.begin);
+            ++blk.pos;
+        }
+        bool unsorted = blk.number + 1 < work.behind;
+        uint32 meter = (uint32(work.group) << 16) | uint32(blk.number);
+        uint256 reading = blk.start;
+        uint256 shape = blk.shape;
+        for (uint256 left = 1 + blk.further; left != 0; --left) {
+            reading += Records.item(Records.load(blk.pos), shape);
+            if (!reading.fits()) revert MalformedRecords(blk.pos - work.begin);
+            _take(work, meter, reading, unsorted);
+            blk.pos += Records.strideOf(shape);
+            shape = blk.furtherShape;
+            reading += blk.step;
+        }
+        ++blk.number;
+        --blk.left;
+    }
+
+    function _take(Work memory work, uint32 meter, uint256 reading, bool unsorted) private {
+        uint8 reason = unsorted ? REASON_UNSORTED : _refusal(work, _lane(meter), reading);
+        if (reason == 0) {
+            _setLane(meter, reading.open());
             return;
         }
-        unchecked {
-            work.lowest = number + 1; // number < 2^16
-        }
-        uint256 index = number >> 1;
-        if (index != work.index) {
-            if (work.word != work.stored) lanes[work.index] = work.word;
-            work.index = index;
-            work.word = work.stored = lanes[index];
-        }
-        work.shift = (number & 1) << 7;
-        uint256 lane = (work.word >> work.shift) & Lanes.LANE_MASK;
-        uint256 status = lane.status();
-        if (status == uint256(MeterStatus.Active)) {
-            work.refusal = 0;
-            work.last = lane.widen();
-        } else {
-            work.refusal = status == 0 ? REASON_UNKNOWN : REASON_CLOSED;
-            work.last = Lanes.UNREACHABLE;
-        }
+        ++work.rejected;
+        emit ReadingRejected(work.root, meter, uint32(reading.time()), reason);
     }
 
-    /// @dev Puts the current meter's last reading into the loaded word.
-    function _putBack(Work memory work) private pure {
-        if (work.refusal != 0) return;
-        uint256 lane = Lanes.ACTIVE | work.last.narrow();
-        work.word = (work.word & ~(Lanes.LANE_MASK << work.shift)) | (lane << work.shift);
+    /// @dev Why the reading may not follow the lane's; 0: it may.
+    function _refusal(Work memory work, uint256 lane, uint256 reading)
+        private
+        pure
+        returns (uint8)
+    {
+        if (!lane.isKnown()) return REASON_UNKNOWN;
+        if (!lane.isOpen()) return REASON_CLOSED;
+        if (reading.isPast(work.timeLimit)) return REASON_FUTURE;
+        if (reading.time() <= lane.time()) return REASON_STALE;
+        if (reading.hasFallen(lane)) return REASON_ROLLBACK;
+        return 0;
     }
 
     /* LANES AND SIGNERS */
@@ -462,20 +432,24 @@ contract MeterLedger is Roles, EIP712 {
         return uint16(meter >> 16);
     }
 
+    /// @dev Where in its word a meter's lane begins.
+    function _shift(uint256 number) private pure returns (uint256) {
+        return (number & 1) << 7;
+    }
+
     function _lane(uint32 meter) private view returns (uint256) {
-        uint256 word = _lanes[_group(meter)][uint16(meter) >> 1];
-        return (word >> ((meter & 1) << 7)) & Lanes.LANE_MASK;
+        return (_lanes[_group(meter)][uint16(meter) >> 1] >> _shift(meter)) & Lanes.MASK;
+    }
+
+    function _setLane(uint32 meter, uint256 lane) private {
+        uint256[WORDS] storage words = _lanes[_group(meter)];
+        words[uint16(meter) >> 1] ^= (_lane(meter) ^ lane) << _shift(meter);
     }
 
     function _status(uint32 meter) private view returns (MeterStatus) {
-        return MeterStatus(_lane(meter).status());
-    }
-
-    function _setStatus(uint32 meter, MeterStatus status) private {
-        uint256[NUMBERS / 2] storage words = _lanes[_group(meter)];
-        uint256 index = uint16(meter) >> 1;
-        uint256 shift = ((meter & 1) << 7) + Lanes.STATUS_SHIFT;
-        words[index] = (words[index] & ~(uint256(3) << shift)) | (uint256(status) << shift);
+        uint256 lane = _lane(meter);
+        if (lane.isOpen()) return MeterStatus.Active;
+        return lane.isKnown() ? MeterStatus.Closed : MeterStatus.Unknown;
     }
 
     function _requireKnown(uint32 meter) private view {

@@ -126,8 +126,8 @@ interface IMeterLedger {
         bytes32 indexed root, address indexed server, uint16 indexed group, uint64 number
     );
     /// @notice A reading of the batch was skipped. Several rejections come in the order of records.
-    /// @param reason The first that applies of: 6 unsorted (the meter stands at or before an
-    /// earlier one of the batch), 1 unknown meter, 2 closed meter, 5 future (more than
+    /// @param reason The first that applies of: 6 unsorted (the meter's number is below
+    /// an earlier one's of the batch), 1 unknown meter, 2 closed meter, 5 future (more than
     /// FUTURE_TOLERANCE ahead of the block), 4 stale (not later than the last reading),
     /// 3 rollback (a register below the last reading's).
     event ReadingRejected(
@@ -295,20 +295,25 @@ interface IMeterLedger {
     /// Record format (numbers most significant byte first):
     ///
     ///     records  = header block...
-    ///     header   = 01 | baseTime u32 | interval u16
-    ///     block    = shape u8 | count u8 (1..255) | [number u16, if FIRST] | count items
-    ///     item     = time | importWh | exportWh | [quality u8, if QUALITY; else it is 0]
+    ///     header   = 01 | baseTime u32 | interval u16                                 7 bytes
+    ///     block    = shape u8 | count u8 | number u16 | further u8 | furtherShape u8 | meter...
+    ///     meter    = [gap u8, if bit 7 of shape] item further-items     count (1..255) times
+    ///     item     = time | importWh | exportWh | [quality u8, if bit 6 of its shape; else 0]
     ///
-    ///     shape    bit 7    FIRST: the items are the first readings of the meters number,
-    ///                       number + 1, ...; otherwise further readings of the last meter
-    ///              bit 6    QUALITY
-    ///              bits 5-4 time:   0 no bytes, 1 u16, 2 u32 absolute, 3 malformed
-    ///              bits 3-2 import: 0 no bytes, 1 u16, 2 u32, 3 u48 absolute
-    ///              bits 1-0 export: as import
+    ///     shape    bits 5-4  time:   0 no bytes, 1 u16, 2 u32
+    ///              bits 3-2  import: 0 no bytes, 1 u16, 2 u32, 3 u48 (first items only)
+    ///              bits 1-0  export: as import
     ///
-    /// What is not absolute is added: in a FIRST item to (baseTime, 0 Wh, 0 Wh), otherwise to the
-    /// item before it; time code 0 adds nothing in a FIRST item and `interval` otherwise. Results
-    /// are below 2^32 s and 2^47 Wh. Meters rise from FIRST block to FIRST block.
+    /// Meters of a block have the numbers number, number + 1, ...; a gap is how many numbers are
+    /// left out before its meter. Each meter has one first item of the shape `shape` and `further`
+    /// items of the shape `furtherShape` (both 0 if there are none).
+    /// A first item tells registers as they are, and a time after baseTime (code 0: baseTime, code
+    /// 1: baseTime + u16), but a u32 time is absolute. A further item tells how much the registers
+    /// rose since the item before, and code 0: the time rose by `interval` (not 0 then), code 1, 2:
+    /// it rose by one more than what is there. Items have one byte at least.
+    /// Results are below 2^32 s and 2^47 Wh, numbers below 2^16. A block's meters are not below
+    /// those of earlier blocks; the same meter in another block is how a batch tells more than 255
+    /// further readings, a register that fell or one that rose by 2^32 Wh or more.
     /// @param root Root of the OpenZeppelin StandardMerkleTree over the batch's reports, leaf types
     /// ["bytes32","bytes32","bytes32","uint8"] = (report digest, r, s, v).
     function submitBatch(bytes32 root, bytes calldata records) external;

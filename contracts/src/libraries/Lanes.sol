@@ -1,87 +1,96 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-/// @title A meter's last reading, as stored and as worked on
-/// @notice Two meters share a storage word, 128 bits each:
+/// @title A meter's lane: its status and its last reading in 128 bits
+/// @notice Two meters share a storage word, the even number's lane in the lower half:
 ///
-///     lane    status 2 | time 32 | import 47 | export 47
+///     lane     time 32 | open 1 | importWh 47 | known 1 | exportWh 47
 ///
-/// Work is done on the *wide* form, where each field has room to spare, so that one addition or one
-/// subtraction serves all three at once:
-///
-///     wide    (0) | time 64 | import 64 | export 64
-///
-/// @dev `LanesTest` compares each function with field-by-field arithmetic.
+/// A lane of zeros is an unknown meter, `known` alone a closed one, both flags an open one. A
+/// *reading* here is a lane without flags. The flags stand where a register's sum or difference
+/// would carry or borrow, so one addition or subtraction serves all three fields at once, and the
+/// flag's place tells how a field fared. Bit 128, above the lane, does the same for the time.
+/// @dev `test/Lanes.t.sol` compares each function with field-by-field arithmetic.
 library Lanes {
-    uint256 internal constant STATUS_SHIFT = 126;
-    /// The status field of an open meter.
-    uint256 internal constant ACTIVE = 1 << STATUS_SHIFT;
-    uint256 internal constant LANE_MASK = (1 << 128) - 1;
+    uint256 internal constant MASK = (1 << 128) - 1;
+    uint256 internal constant TIME_SHIFT = 96;
+    uint256 internal constant IMPORT_SHIFT = 48;
 
-    uint256 internal constant WIDE_TIME_SHIFT = 128;
-    uint256 internal constant WIDE_IMPORT_SHIFT = 64;
-    uint256 internal constant WIDE_FIELD = (1 << 64) - 1;
+    uint256 private constant OPEN = 1 << 95;
+    uint256 private constant KNOWN = 1 << 47;
+    /// @dev The flags of an open meter.
+    uint256 internal constant FLAGS = OPEN | KNOWN;
 
     uint256 private constant WH_MASK = (1 << 47) - 1;
-    uint256 private constant TIME_MASK = (1 << 32) - 1;
+    uint256 private constant READING = MASK ^ FLAGS;
+    uint256 private constant ABOVE = 1 << 128;
+    uint256 private constant ONE_SECOND = 1 << TIME_SHIFT;
 
-    /// The bits of the wide form that are zero in a valid reading.
-    uint256 private constant OUT_OF_RANGE =
-        ~((TIME_MASK << WIDE_TIME_SHIFT) | (WH_MASK << WIDE_IMPORT_SHIFT) | WH_MASK);
+    /// @dev For `FastPath`. A difference of readings that starts with these bits set, one above
+    /// each field, keeps each of them exactly where the field does not underflow.
+    uint256 internal constant FATES = ABOVE | FLAGS;
+    /// @dev For `FastPath`. reading + RISE - lane = (reading + FATES) - (last + ONE_SECOND), where
+    /// `last` is the open lane's reading: keeps the fates if the reading is later, none fell.
+    uint256 internal constant RISE = FATES + FLAGS - ONE_SECOND;
 
-    /// The top bit of each wide field: set before a subtraction, gone where the field underflows.
-    uint256 private constant GUARDS = (1 << 191) | (1 << 127) | (1 << 63);
-
-    uint256 private constant ONE_SECOND = 1 << WIDE_TIME_SHIFT;
-
-    /// @notice A wide reading that no valid reading can follow.
-    uint256 internal constant UNREACHABLE = 1 << (WIDE_TIME_SHIFT + 32);
-
-    function status(uint256 lane) internal pure returns (uint256) {
-        return lane >> STATUS_SHIFT;
-    }
-
-    function widen(uint256 lane) internal pure returns (uint256) {
-        return ((lane & (TIME_MASK << 94)) << 34) | ((lane & (WH_MASK << 47)) << 17)
-            | (lane & WH_MASK);
-    }
-
-    /// @notice The lane of a valid wide reading, status 0.
-    function narrow(uint256 wide) internal pure returns (uint256) {
-        return (wide >> WIDE_TIME_SHIFT << 94)
-            | ((wide & (WH_MASK << WIDE_IMPORT_SHIFT)) >> 17) | (wide & WH_MASK);
-    }
-
-    function pack(uint256 time, uint256 importWh, uint256 exportWh)
+    function pack(uint256 timestamp, uint256 importWh, uint256 exportWh)
         internal
         pure
-        returns (uint256 wide)
+        returns (uint256 reading)
     {
-        return (time << WIDE_TIME_SHIFT) | (importWh << WIDE_IMPORT_SHIFT) | exportWh;
+        return (timestamp << TIME_SHIFT) | (importWh << IMPORT_SHIFT) | exportWh;
     }
 
-    /// @notice Whether each field fits the lane.
-    function fits(uint256 wide) internal pure returns (bool) {
-        return wide & OUT_OF_RANGE == 0;
-    }
-
-    /// @notice Whether `next` is later than `last` and neither register fell.
-    function follows(uint256 next, uint256 last) internal pure returns (bool) {
-        unchecked {
-            // No field borrows from its neighbour: the guard bit is above every field's value.
-            return ((next | GUARDS) - last - ONE_SECOND) & GUARDS == GUARDS;
-        }
-    }
-
-    function unpack(uint256 wide)
+    function unpack(uint256 lane)
         internal
         pure
         returns (uint32 timestamp, uint48 importWh, uint48 exportWh)
     {
-        return (uint32(time(wide)), uint48(wide >> WIDE_IMPORT_SHIFT), uint48(wide));
+        timestamp = uint32(time(lane));
+        importWh = uint48((lane >> IMPORT_SHIFT) & WH_MASK);
+        exportWh = uint48(lane & WH_MASK);
     }
 
-    function time(uint256 wide) internal pure returns (uint256) {
-        return wide >> WIDE_TIME_SHIFT;
+    function time(uint256 lane) internal pure returns (uint256) {
+        return lane >> TIME_SHIFT;
+    }
+
+    function isOpen(uint256 lane) internal pure returns (bool) {
+        return lane & FLAGS == FLAGS;
+    }
+
+    function isKnown(uint256 lane) internal pure returns (bool) {
+        return lane & KNOWN != 0;
+    }
+
+    function open(uint256 lane) internal pure returns (uint256) {
+        return lane | FLAGS;
+    }
+
+    function close(uint256 lane) internal pure returns (uint256) {
+        return lane & ~OPEN;
+    }
+
+    /// @notice Whether each field of a sum fits its place.
+    function fits(uint256 reading) internal pure returns (bool) {
+        return reading & ~READING == 0;
+    }
+
+    /// @notice Whether a register of the reading is below the lane's.
+    function hasFallen(uint256 reading, uint256 lane) internal pure returns (bool) {
+        return (reading >> IMPORT_SHIFT) & WH_MASK < (lane >> IMPORT_SHIFT) & WH_MASK
+            || reading & WH_MASK < lane & WH_MASK;
+    }
+
+    /// @notice What readings are compared with so that none is later than `timestamp`.
+    /// @dev limit - reading keeps the fates if the reading is not past it and its registers fit:
+    /// the limit's registers are 2^48 - 1.
+    function limit(uint256 timestamp) internal pure returns (uint256) {
+        return ABOVE | (timestamp << TIME_SHIFT) | (ONE_SECOND - 1);
+    }
+
+    /// @notice Whether a reading that fits is past the limit.
+    function isPast(uint256 reading, uint256 timeLimit) internal pure returns (bool) {
+        return reading | ABOVE > timeLimit;
     }
 }
