@@ -142,6 +142,9 @@ struct options *options_new(const struct option_row *rows, size_t count, void *t
     options->usage = usage;
     options->values = xcalloc(count, sizeof(*options->values));
     for (size_t i = 0; i < count; i++) {
+        bool text = rows[i].type == OPTION_TYPE_STRING || rows[i].type == OPTION_TYPE_LIST;
+        if (text)
+            *(const char **)(void *)((char *)target + rows[i].offset) = NULL;
         if (rows[i].fallback && set_row(options, i, rows[i].fallback, "default", &err)) {
             fprintf(stderr, "option table: %s\n", err.text);
             abort();

@@ -72,7 +72,8 @@ enum options_result {
 };
 
 /**
- * target is the struct that the rows' offsets are in; it gets the defaults here. env_prefix such as
+ * target is the struct that the rows' offsets are in; it gets the defaults here (texts without one
+ * become NULL, numbers without one stay as they are). env_prefix such as
  * "AMR_BRIDGE", or NULL for no environment. usage is the line(s) after "usage: ".
  */
 struct options *options_new(const struct option_row *rows, size_t count, void *target,

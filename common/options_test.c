@@ -46,7 +46,7 @@ static enum options_result parse(struct options *options, int *ret_argc, struct 
 
 static struct options *fresh(struct config *config)
 {
-    memset(config, 0, sizeof(*config));
+    memset(config, 0xa5, sizeof(*config)); /* what an uninitialised struct may hold */
     return options_new(ROWS, AMR_COUNT(ROWS), config, "AMR_TEST", "test [options]");
 }
 

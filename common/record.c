@@ -8,7 +8,9 @@
 #define HEADER_BYTES 7
 #define HEAD_BYTES   6
 #define COUNT_MAX    255
+#define GAP_MAX      255
 #define NUMBERS      65536
+#define GAPS         0x80 /* in the shape of first items */
 
 /* A block's head, and what it costs to read it, in bytes: joining runs may widen shapes up to it.
  */
@@ -179,26 +181,49 @@ static void find_runs(struct packer *packer)
     }
 }
 
-static size_t run_bytes(const struct run *run, struct shape first, struct shape further)
+/* A block in the making: runs that follow each other, with the shapes that hold them all. */
+struct block {
+    size_t start; /* of its first run */
+    size_t count; /* of its runs */
+    bool gaps;    /* a byte before each meter tells how many numbers are left out */
+    struct shape first;
+    struct shape further;
+    size_t further_count; /* of each meter */
+};
+
+static size_t block_bytes(const struct block *block)
 {
-    return shape_bytes(first) + (run->count - 1) * shape_bytes(further);
+    return block->count * (block->gaps + shape_bytes(block->first) +
+                           block->further_count * shape_bytes(block->further));
 }
 
-/* Whether run may stand behind runs already `count` in a block of these shapes. */
-static bool joins(const struct packer *packer, const struct run *last, const struct run *run,
-                  size_t count, const struct shape *first, const struct shape *further)
+static struct block block_of(const struct packer *packer, size_t index)
 {
-    uint32_t last_meter = packer->records[last->start].meter;
+    const struct run *run = &packer->runs[index];
 
-    if (count >= COUNT_MAX || run->count != last->count ||
-        packer->records[run->start].meter != last_meter + 1)
+    return (struct block){index, 1, false, run->first, run->further, run->count - 1};
+}
+
+/* Takes the next run into the block where that costs less than a block of its own. */
+static bool join_next(const struct packer *packer, struct block *block)
+{
+    size_t next = block->start + block->count;
+
+    if (next == packer->run_count || block->count == COUNT_MAX)
         return false;
-    struct shape wider_first = widest(*first, run->first);
-    struct shape wider_further = widest(*further, run->further);
-    size_t joined = (count + 1) * run_bytes(run, wider_first, wider_further);
-    size_t apart =
-        count * run_bytes(run, *first, *further) + run_bytes(run, run->first, run->further);
-    return joined <= apart + HEAD_COST;
+    struct block alone = block_of(packer, next), joined = *block;
+    uint32_t meter = packer->records[packer->runs[next].start].meter;
+    uint32_t last = packer->records[packer->runs[next - 1].start].meter;
+    if (alone.further_count != block->further_count || meter == last || meter - last > GAP_MAX + 1)
+        return false;
+    joined.count++;
+    joined.gaps = block->gaps || meter - last > 1;
+    joined.first = widest(block->first, alone.first);
+    joined.further = widest(block->further, alone.further);
+    if (block_bytes(&joined) > block_bytes(block) + block_bytes(&alone) + HEAD_COST)
+        return false;
+    *block = joined;
+    return true;
 }
 
 static void append_item(struct buf *out, struct shape shape, uint64_t time, uint64_t import_wh,
@@ -229,27 +254,23 @@ static void append_run(struct buf *out, const struct packer *packer, const struc
     }
 }
 
-/* Writes the block that begins with runs[start]; returns how many runs are in it. */
-static size_t append_block(struct buf *out, const struct packer *packer, size_t start)
+static void append_block(struct buf *out, const struct packer *packer, const struct block *block)
 {
-    const struct run *runs = &packer->runs[start];
-    struct shape first = runs[0].first, further = runs[0].further;
-    size_t count = 1;
+    const struct run *runs = &packer->runs[block->start];
+    uint16_t number = meter_number(packer->records[runs->start].meter);
 
-    while (start + count < packer->run_count &&
-           joins(packer, &runs[count - 1], &runs[count], count, &first, &further)) {
-        first = widest(first, runs[count].first);
-        further = widest(further, runs[count].further);
-        count++;
+    buf_append_u8(out, (uint8_t)(block->gaps << 7 | shape_byte(block->first)));
+    buf_append_u8(out, (uint8_t)block->count);
+    buf_append_be(out, number, 2);
+    buf_append_u8(out, (uint8_t)block->further_count);
+    buf_append_u8(out, shape_byte(block->further));
+    for (size_t i = 0; i < block->count; i++) {
+        uint16_t at = meter_number(packer->records[runs[i].start].meter);
+        if (block->gaps)
+            buf_append_u8(out, (uint8_t)(at - number));
+        number = (uint16_t)(at + 1);
+        append_run(out, packer, &runs[i], block->first, block->further);
     }
-    buf_append_u8(out, shape_byte(first));
-    buf_append_u8(out, (uint8_t)count);
-    buf_append_be(out, meter_number(packer->records[runs[0].start].meter), 2);
-    buf_append_u8(out, (uint8_t)(runs[0].count - 1));
-    buf_append_u8(out, shape_byte(further));
-    for (size_t i = 0; i < count; i++)
-        append_run(out, packer, &runs[i], first, further);
-    return count;
 }
 
 int records_pack(struct buf *out, const struct record *records, size_t count, struct err *err)
@@ -264,8 +285,13 @@ int records_pack(struct buf *out, const struct record *records, size_t count, st
     buf_append_u8(out, VERSION);
     buf_append_be(out, packer.header.base_s, 4);
     buf_append_be(out, packer.header.interval_s, 2);
-    for (size_t at = 0; at < packer.run_count;)
-        at += append_block(out, &packer, at);
+    for (size_t at = 0; at < packer.run_count;) {
+        struct block block = block_of(&packer, at);
+        while (join_next(&packer, &block))
+            continue;
+        append_block(out, &packer, &block);
+        at += block.count;
+    }
     free(packer.runs);
     return 0;
 }
@@ -280,11 +306,12 @@ struct unpacker {
     void *cookie;
 };
 
-struct block {
+struct head {
+    bool gaps;
     struct shape first;
     struct shape further;
     size_t meters;
-    size_t number;
+    size_t number; /* the next meter's */
     size_t further_count;
 };
 
@@ -298,34 +325,34 @@ static uint64_t take(struct unpacker *unpacker, size_t bytes)
 }
 
 /* False where the byte is no shape: bit 7, no bytes, or a code beyond the fields' widest. */
-static bool take_shape(struct unpacker *unpacker, struct shape *ret_shape, uint8_t widest_energy)
+static bool to_shape(struct shape *ret_shape, uint8_t byte, uint8_t widest_energy)
 {
-    uint8_t byte = (uint8_t)take(unpacker, 1);
-
     *ret_shape = (struct shape){byte >> 6 & 1, byte >> 4 & 3, byte >> 2 & 3, byte & 3};
     return byte && byte < 0x80 && ret_shape->time < 3 && ret_shape->import <= widest_energy &&
            ret_shape->export <= widest_energy;
 }
 
-static bool take_head(struct unpacker *unpacker, struct block *ret_block)
+static bool take_head(struct unpacker *unpacker, struct head *ret_head)
 {
     if (unpacker->len - unpacker->at < HEAD_BYTES)
         return false;
-    bool good = take_shape(unpacker, &ret_block->first, 3);
-    ret_block->meters = (size_t)take(unpacker, 1);
-    ret_block->number = (size_t)take(unpacker, 2);
-    ret_block->further_count = (size_t)take(unpacker, 1);
-    uint8_t further = unpacker->data[unpacker->at];
-    bool good_further = take_shape(unpacker, &ret_block->further, 2);
+    uint8_t first = (uint8_t)take(unpacker, 1);
+    ret_head->gaps = (first & GAPS) != 0;
+    ret_head->meters = (size_t)take(unpacker, 1);
+    ret_head->number = (size_t)take(unpacker, 2);
+    ret_head->further_count = (size_t)take(unpacker, 1);
+    uint8_t further = (uint8_t)take(unpacker, 1);
+    bool good_further = to_shape(&ret_head->further, further, 2);
 
-    if (ret_block->further_count == 0)
+    if (ret_head->further_count == 0)
         good_further = further == 0;
-    else if (ret_block->further.time == 0)
+    else if (ret_head->further.time == 0)
         good_further = good_further && unpacker->header.interval_s;
-    size_t bytes = ret_block->meters * (shape_bytes(ret_block->first) +
-                                        ret_block->further_count * shape_bytes(ret_block->further));
-    return good && good_further && ret_block->meters &&
-           ret_block->number + ret_block->meters <= NUMBERS &&
+    if (!to_shape(&ret_head->first, first & (GAPS - 1), 3) || !good_further)
+        return false;
+    size_t bytes = ret_head->meters * (ret_head->gaps + shape_bytes(ret_head->first) +
+                                       ret_head->further_count * shape_bytes(ret_head->further));
+    return ret_head->meters && ret_head->number + ret_head->meters <= NUMBERS &&
            bytes <= unpacker->len - unpacker->at;
 }
 
@@ -349,15 +376,18 @@ static int malformed(struct err *err, size_t at)
     return err_set(err, "malformed records at byte %zu", at);
 }
 
-static int unpack_meter(struct unpacker *unpacker, const struct block *block, size_t index,
-                        struct err *err)
+static int unpack_meter(struct unpacker *unpacker, struct head *head, struct err *err)
 {
-    struct record record = {.meter = (uint32_t)unpacker->group << 16 |
-                                     (uint32_t)(block->number + index)};
-    uint64_t step_s = block->further.time ? 1 : unpacker->header.interval_s;
+    uint64_t step_s = head->further.time ? 1 : unpacker->header.interval_s;
+    struct record record = {0};
 
-    for (size_t i = 0; i <= block->further_count; i++) {
-        struct shape shape = i ? block->further : block->first;
+    if (head->gaps)
+        head->number += (size_t)take(unpacker, 1);
+    if (head->number >= NUMBERS)
+        return malformed(err, unpacker->at - 1);
+    record.meter = (uint32_t)unpacker->group << 16 | (uint32_t)head->number++;
+    for (size_t i = 0; i <= head->further_count; i++) {
+        struct shape shape = i ? head->further : head->first;
         uint64_t base_s = shape.time == 2 ? 0 : unpacker->header.base_s;
         size_t start = unpacker->at;
         if (!take_item(unpacker, shape, i ? record.reading.timestamp_s + step_s : base_s,
@@ -375,7 +405,7 @@ int records_unpack(const void *data, size_t len, uint16_t group,
 {
     struct unpacker unpacker = {
         .data = data, .len = len, .group = group, .on_record = on_record, .cookie = cookie};
-    struct block block;
+    struct head head;
 
     if (len < HEADER_BYTES + HEAD_BYTES || take(&unpacker, 1) != VERSION)
         return malformed(err, 0);
@@ -383,10 +413,10 @@ int records_unpack(const void *data, size_t len, uint16_t group,
     unpacker.header.interval_s = (uint16_t)take(&unpacker, 2);
     while (unpacker.at < len) {
         size_t start = unpacker.at;
-        if (!take_head(&unpacker, &block))
+        if (!take_head(&unpacker, &head))
             return malformed(err, start);
-        for (size_t i = 0; i < block.meters; i++)
-            if (unpack_meter(&unpacker, &block, i, err))
+        for (size_t i = 0; i < head.meters; i++)
+            if (unpack_meter(&unpacker, &head, err))
                 return -1;
     }
     return 0;

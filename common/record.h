@@ -9,9 +9,9 @@
  *             | for each of the meters number, number + 1, ...: one first item, `further` others
  *   item    = time | import | export | [quality u8, if the shape has bit 6; else it is 0]
  *
- *   shape   bit 7 is 0; bit 6 quality; bits 5-4 time, 3-2 import, 1-0 export, each a code c for a
- *           field of 2c bytes (0: none, 1: u16, 2: u32, 3: u48, for import and export of first
- *           items only). A shape has at least one byte; without further items theirs is 0.
+ *   shape   bit 7 gaps (first items only); bit 6 quality; bits 5-4 time, 3-2 import, 1-0 export,
+ * each a code c for a field of 2c bytes (0: none, 1: u16, 2: u32, 3: u48, for import and export of
+ * first items only). A shape has at least one byte; without further items theirs is 0.
  *
  * A first item adds to (base time, 0 Wh, 0 Wh), but a u32 time is absolute. A further item adds to
  * the item before it: its time field plus one second, or the interval where it has no time field.

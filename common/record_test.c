@@ -69,7 +69,14 @@ static void the_bytes_are_those_of_the_other_packer(void **state)
                                    {65543, {2000, 99, 0, 0}},
                                    {65543, {3000, UINT64_C(1) << 33, 0, 0}}};
 
+    const struct record gaps[] = {{65546, {T, 100, 0, 0}},
+                                  {65548, {T, 250, 0, 0}},
+                                  {65549, {T, 300, 0, 0}},
+                                  {65804, {T, 300, 0, 0}},
+                                  {66061, {T, 300, 0, 0}}};
+
     (void)state;
+    expect(gaps, 5, "0x016955b90000008404000a00000000640100fa00012cfe012c0401020d0000012c");
     expect(one, 1, "0x016955b90000000801000100000001e240");
     expect(neighbours, 3,
            "0x016955b90000000902000100000001e2400000000111700005170100030000000100017fffffffffff");
@@ -104,7 +111,7 @@ static size_t random_records(struct record *records, size_t max, uint64_t *state
             import_wh = random_number(state) % 40 ? import_wh + random_number(state) % 500
                                                   : random_number(state) % (UINT64_C(1) << 40);
         }
-        meter += 1 + (uint32_t)(random_number(state) % 5 ? 0 : random_number(state) % 9);
+        meter += 1 + (uint32_t)(random_number(state) % 5 ? 0 : random_number(state) % 300);
     }
     return count;
 }
@@ -181,10 +188,12 @@ static void every_break_of_the_format_is_told_with_its_place(void **state)
     expect_malformed("", "malformed records at byte 0");
     expect_malformed("02695538000000100100010000ff", "malformed records at byte 0");
     expect_malformed("0169553800000004010001", "malformed records at byte 0");
-    /* no meters, no shape, bit 7, time code 3, a number past the last, a cut item */
+    /* no meters, no shape, only gaps, a gap for further items, time code 3, a number past the last,
+     * a cut item */
     expect_malformed("01695538000000040000010000", "malformed records at byte 7");
     expect_malformed("01695538000000000100010000", "malformed records at byte 7");
-    expect_malformed("0169553800000084010001000000", "malformed records at byte 7");
+    expect_malformed("0169553800000080010001000000", "malformed records at byte 7");
+    expect_malformed("01695538000000840100010084000000", "malformed records at byte 7");
     expect_malformed("0169553800000030010001000000000000000000", "malformed records at byte 7");
     expect_malformed("01695538000000040100010000ff", "malformed records at byte 7");
     expect_malformed("016955380000000402ffff000000010002", "malformed records at byte 7");
@@ -202,6 +211,8 @@ static void every_break_of_the_format_is_told_with_its_place(void **state)
                      "0001"
                      "0401",
                      "malformed records at byte 15");
+    /* a gap beyond the last number */
+    expect_malformed("016955380000008402fffe00000000010100010000", "malformed records at byte 16");
     /* 2^47 Wh */
     expect_malformed("016955380000000c0100010000800000000000", "malformed records at byte 13");
 }
