@@ -23,12 +23,6 @@ struct plugin {
     struct door *door;
 };
 
-AMR_EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supported_versions);
-AMR_EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
-                                     struct mosquitto_opt *options, int option_count);
-AMR_EXPORT int mosquitto_plugin_cleanup(void *userdata, struct mosquitto_opt *options,
-                                        int option_count);
-
 static void log_line(void *cookie, enum log_level level, const char *line)
 {
     static const struct {
@@ -205,7 +199,7 @@ fail:
     return -1;
 }
 
-int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
+AMR_EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
 {
     for (int i = 0; i < supported_version_count; i++)
         if (supported_versions[i] == MOSQ_PLUGIN_VERSION)
@@ -213,8 +207,8 @@ int mosquitto_plugin_version(int supported_version_count, const int *supported_v
     return -1;
 }
 
-int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
-                          struct mosquitto_opt *options, int option_count)
+AMR_EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
+                                     struct mosquitto_opt *options, int option_count)
 {
     struct plugin *plugin = xcalloc(1, sizeof *plugin);
     int rc = MOSQ_ERR_INVAL;
@@ -236,7 +230,8 @@ fail:
     return rc;
 }
 
-int mosquitto_plugin_cleanup(void *userdata, struct mosquitto_opt *options, int option_count)
+AMR_EXPORT int mosquitto_plugin_cleanup(void *userdata, struct mosquitto_opt *options,
+                                        int option_count)
 {
     (void)options;
     (void)option_count;
