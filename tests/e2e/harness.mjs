@@ -7,7 +7,18 @@
 // told, none said `broken`, none was stopped by a sanitizer, nothing is left running. The directory
 // of a failed test is kept and its path printed. AMR_PRESET says which build is under test (asan).
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { arch, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -34,7 +45,11 @@ const GROUP = 1;
 function brokerEnvironment() {
   if (PRESET !== 'asan') return {};
   const library = run('gcc', ['-print-file-name=libasan.so']).stdout.trim();
-  return { LD_PRELOAD: library, ASAN_OPTIONS: 'detect_leaks=0', UBSAN_OPTIONS: 'print_stacktrace=1' };
+  return {
+    LD_PRELOAD: library,
+    ASAN_OPTIONS: 'detect_leaks=0',
+    UBSAN_OPTIONS: 'print_stacktrace=1',
+  };
 }
 
 /** Mosquitto started by root becomes this user, who must own its files. */
@@ -92,13 +107,21 @@ export class Stage {
 
   /** Options of an account: a fresh key with money; remembered by name. */
   async account(name) {
-    const options = ['--keystore', this.path('keys', `${name}.json`), '--passphrase-file', this.path('keys', `${name}.pass`)];
+    const options = [
+      '--keystore',
+      this.path('keys', `${name}.json`),
+      '--passphrase-file',
+      this.path('keys', `${name}.pass`),
+    ];
     if (!existsSync(options[1])) {
       writeFileSync(options[3], `${name}-passphrase\n`, { mode: 0o600 });
       this.ctl('key', 'new', '--scrypt-log-n', 12, ...options);
     }
     const address = this.ctl('key', 'show', ...options).trim();
-    await this.rpc.request({ method: 'anvil_setBalance', params: [address, '0x56bc75e2d63100000'] });
+    await this.rpc.request({
+      method: 'anvil_setBalance',
+      params: [address, '0x56bc75e2d63100000'],
+    });
     return { options, address };
   }
 
@@ -106,12 +129,27 @@ export class Stage {
     this.admin = await this.account('admin');
     this.ledgerConf = this.path('ledger.conf');
     this.onChain = ['--rpc', this.wsUrl];
-    this.ctl('deploy', ...this.onChain, ...this.admin.options, '--output', this.ledgerConf,
-      '--bytecode', join(ROOT, 'contracts/out/MeterLedger.bin'));
+    this.ctl(
+      'deploy',
+      ...this.onChain,
+      ...this.admin.options,
+      '--output',
+      this.ledgerConf,
+      '--bytecode',
+      join(ROOT, 'contracts/out/MeterLedger.bin')
+    );
     this.onChain.push('--config', this.ledgerConf);
     this.contract = readFileSync(this.ledgerConf, 'utf8').match(/contract = (0x\w+)/)[1];
     this.server = await this.account('server');
-    this.ctl('server', 'add', this.server.address, '--group', GROUP, ...this.onChain, ...this.admin.options);
+    this.ctl(
+      'server',
+      'add',
+      this.server.address,
+      '--group',
+      GROUP,
+      ...this.onChain,
+      ...this.admin.options
+    );
   }
 
   domain() {
@@ -136,8 +174,18 @@ export class Stage {
 
   /** Registers meters, makes their certificates; gives households their ids. */
   enrol(...csrs) {
-    this.ctl('enrol', '--group', GROUP, '--pki', this.path('pki'), ...this.onChain, ...this.admin.options,
-      '--servers', `ssl://127.0.0.1:${this.brokerPort}`, ...csrs);
+    this.ctl(
+      'enrol',
+      '--group',
+      GROUP,
+      '--pki',
+      this.path('pki'),
+      ...this.onChain,
+      ...this.admin.options,
+      '--servers',
+      `ssl://127.0.0.1:${this.brokerPort}`,
+      ...csrs
+    );
   }
 
   household(serial) {
@@ -151,18 +199,36 @@ export class Stage {
   async startBroker() {
     const user = brokerUser();
     const at = (name) => this.path('broker', name);
-    const files = { 'ca.crt': 'pki/ca.crt', 'server.crt': 'pki/server.crt', 'server.key': 'pki/server.key' };
+    const files = {
+      'ca.crt': 'pki/ca.crt',
+      'server.crt': 'pki/server.crt',
+      'server.key': 'pki/server.key',
+    };
     for (const [name, from] of Object.entries(files)) copyFileSync(this.path(from), at(name));
     copyFileSync(join(BUILD, 'broker-plugin/amr_broker_plugin.so'), at('amr_broker_plugin.so'));
     const values = {
-      USER: user.name, STATE: at('.').replace(/\/\.$/, ''), PORT: this.brokerPort, PKI: this.path('broker'),
-      PLUGIN: at('amr_broker_plugin.so'), GROUP, REGISTRY: this.path('registry/registry.db'),
+      USER: user.name,
+      STATE: at('.').replace(/\/\.$/, ''),
+      PORT: this.brokerPort,
+      PKI: this.path('broker'),
+      PLUGIN: at('amr_broker_plugin.so'),
+      GROUP,
+      REGISTRY: this.path('registry/registry.db'),
     };
     const template = readFileSync(join(ROOT, 'deploy/mosquitto.conf.in'), 'utf8');
-    writeFileSync(at('mosquitto.conf'), template.replace(/@(\w+)@/g, (_, name) => values[name]));
+    writeFileSync(
+      at('mosquitto.conf'),
+      template.replace(/@(\w+)@/g, (_, name) => values[name])
+    );
     if (user.uid !== undefined)
-      for (const name of ['.', ...readdirSync(this.path('broker'))]) chownSync(at(name), user.uid, user.gid);
-    this.broker = this.program('broker', '/usr/sbin/mosquitto', ['-c', at('mosquitto.conf')], brokerEnvironment());
+      for (const name of ['.', ...readdirSync(this.path('broker'))])
+        chownSync(at(name), user.uid, user.gid);
+    this.broker = this.program(
+      'broker',
+      '/usr/sbin/mosquitto',
+      ['-c', at('mosquitto.conf')],
+      brokerEnvironment()
+    );
     await this.restartBroker();
   }
 
@@ -181,9 +247,18 @@ export class Stage {
   }
 
   async startBridge(options = []) {
-    this.bridge = this.program('bridge', join(BIN, 'amr-bridge'), [
-      ...this.bridgeOptions(), ...this.server.options, '--store', this.path('state/bridge.db'), ...options,
-    ], SANITIZERS);
+    this.bridge = this.program(
+      'bridge',
+      join(BIN, 'amr-bridge'),
+      [
+        ...this.bridgeOptions(),
+        ...this.server.options,
+        '--store',
+        this.path('state/bridge.db'),
+        ...options,
+      ],
+      SANITIZERS
+    );
     await this.restartBridge();
   }
 
@@ -193,13 +268,22 @@ export class Stage {
 
   /** Makes, enrols and starts one of our meters. */
   addMeter(serial, source = 'sim', options = []) {
-    const made = run(join(BIN, 'amr-meter'), ['init', '--dir', this.path('meters'), '--serial', serial], { env: SANITIZERS });
+    const made = run(
+      join(BIN, 'amr-meter'),
+      ['init', '--dir', this.path('meters'), '--serial', serial],
+      { env: SANITIZERS }
+    );
     assert.equal(made.code, 0, made.stderr);
     this.enrol(this.path('meters', `${serial}.csr`));
-    const meter = this.program(`meter-${serial}`, join(BIN, 'amr-meter'), [
-      ...['run', '--config', this.path('meters', `${serial}.conf`)],
-      ...['--source', source, '--interval-s', 1, ...options],
-    ], SANITIZERS);
+    const meter = this.program(
+      `meter-${serial}`,
+      join(BIN, 'amr-meter'),
+      [
+        ...['run', '--config', this.path('meters', `${serial}.conf`)],
+        ...['--source', source, '--interval-s', 1, ...options],
+      ],
+      SANITIZERS
+    );
     Object.assign(meter, { serial, store: this.path('meters', `${serial}.db`) });
     this.meters.push(meter);
     return meter;
@@ -207,7 +291,11 @@ export class Stage {
 
   /** The meter's own account of its reports. */
   exportOf(meter) {
-    const { code, stdout, stderr } = run(join(BIN, 'amr-meter'), ['export', '--store', meter.store], { env: SANITIZERS });
+    const { code, stdout, stderr } = run(
+      join(BIN, 'amr-meter'),
+      ['export', '--store', meter.store],
+      { env: SANITIZERS }
+    );
     assert.equal(code, 0, stderr);
     return parseExport(stdout, meter.serial);
   }
@@ -215,7 +303,11 @@ export class Stage {
   /** A connection of operations staff that sees the group's alarms. */
   async watchAlarms() {
     const pki = (name) => readFileSync(this.path('pki', name));
-    const client = this.client({ clientId: 'alice', cert: pki('alice.crt'), key: pki('alice.key') });
+    const client = this.client({
+      clientId: 'alice',
+      cert: pki('alice.crt'),
+      key: pki('alice.key'),
+    });
     assert.deepEqual(await client.outcome(), { code: 0 });
     await client.subscribe(`amr/v1/${GROUP}/server/alarm`);
     return client;
@@ -239,7 +331,9 @@ export class Stage {
 
   async sealedReadings() {
     const { events } = await this.ledger();
-    return events.filter((e) => e.name === 'BatchSubmitted').reduce((sum, e) => sum + e.accepted, 0);
+    return events
+      .filter((e) => e.name === 'BatchSubmitted')
+      .reduce((sum, e) => sum + e.accepted, 0);
   }
 
   /** The independent checker finds nothing wrong with the chain, given these reports. */

@@ -26,7 +26,12 @@ export class Client {
   constructor(options) {
     this.messages = [];
     this.closed = false;
-    this.mqtt = mqtt.connect({ protocolVersion: 5, reconnectPeriod: 0, connectTimeout: 10_000, ...options });
+    this.mqtt = mqtt.connect({
+      protocolVersion: 5,
+      reconnectPeriod: 0,
+      connectTimeout: 10_000,
+      ...options,
+    });
     this.mqtt.on('message', (topic, payload) => {
       this.messages.push({ topic, text: payload.toString(), ...parse(payload) });
     });
@@ -42,7 +47,7 @@ export class Client {
         client.once('connect', () => resolve({ code: 0 }));
         client.once('error', (error) => resolve({ code: error.code, text: error.message }));
         client.once('close', () => resolve({ code: 'closed' }));
-      }),
+      })
     );
   }
 
@@ -53,9 +58,9 @@ export class Client {
       `a PUBACK on ${topic}`,
       new Promise((resolve) => {
         this.mqtt.publish(topic, text, { qos: 1, ...options }, (error, packet) =>
-          resolve(error ? (error.code ?? error.message) : (packet?.reasonCode ?? 0)),
+          resolve(error ? error.code ?? error.message : packet?.reasonCode ?? 0)
         );
-      }),
+      })
     );
   }
 
@@ -127,7 +132,12 @@ export class Household {
         })),
       },
     });
-    const ordered = rows.map(({ t, import_wh, export_wh, quality }) => ({ t, import_wh, export_wh, quality }));
+    const ordered = rows.map(({ t, import_wh, export_wh, quality }) => ({
+      t,
+      import_wh,
+      export_wh,
+      quality,
+    }));
     return { v: 1, meter, sequence, readings: ordered, sig: await account.sign({ hash: digest }) };
   }
 }
@@ -144,15 +154,44 @@ function makeRequest(files, serial, address) {
 /** A certificate authority that nobody here trusts, and a certificate that it made for `serial`. */
 export function foreignCertificate(directory, serial, address) {
   const file = (name) => join(directory, name);
-  const ca = ['-keyout', file('foreign-ca.key'), '-out', file('foreign-ca.crt'), '-subj', '/CN=Another Utility'];
+  const ca = [
+    '-keyout',
+    file('foreign-ca.key'),
+    '-out',
+    file('foreign-ca.crt'),
+    '-subj',
+    '/CN=Another Utility',
+  ];
   const files = { key: file(`foreign-${serial}.key`), csr: file(`foreign-${serial}.csr`) };
   const steps = [
-    ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', 2, ...ca],
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      2,
+      ...ca,
+    ],
   ];
   makeRequest(files, serial, address);
   files.cert = file(`foreign-${serial}.crt`);
   steps.push([
-    ...['x509', '-req', '-in', files.csr, '-days', 2, '-copy_extensions', 'copy', '-out', files.cert],
+    ...[
+      'x509',
+      '-req',
+      '-in',
+      files.csr,
+      '-days',
+      2,
+      '-copy_extensions',
+      'copy',
+      '-out',
+      files.cert,
+    ],
     ...['-CA', file('foreign-ca.crt'), '-CAkey', file('foreign-ca.key'), '-CAcreateserial'],
   ]);
   for (const step of steps) {

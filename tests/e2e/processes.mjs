@@ -84,7 +84,11 @@ export class Program {
       const ended = this.ended;
       const found = this.text(from).match(pattern);
       if (!found && ended)
-        throw new Error(`${this.name} ended ${JSON.stringify(ended)} without saying ${pattern}:\n${this.text(from).slice(-2000)}`);
+        throw new Error(
+          `${this.name} ended ${JSON.stringify(ended)} without saying ${pattern}:\n${this.text(
+            from
+          ).slice(-2000)}`
+        );
       return found;
     };
     return until(`${this.name} to say ${pattern}`, look, deadlineMs);
@@ -115,21 +119,24 @@ export class Program {
 
 /** Lines in any log that no test may cause. */
 export function brokenLines(directory) {
-  const pattern = /(^\S+ broken |: broken |AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Assertion .* failed)/;
+  const pattern =
+    /(^\S+ broken |: broken |AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Assertion .* failed)/;
   return readdirSync(directory)
     .filter((name) => name.endsWith('.log'))
     .flatMap((name) =>
       readFileSync(join(directory, name), 'utf8')
         .split('\n')
         .filter((line) => pattern.test(line))
-        .map((line) => `${name}: ${line}`),
+        .map((line) => `${name}: ${line}`)
     );
 }
 
 /** Processes that mention the directory on their command line. */
 export function leftRunning(directory) {
   const found = [];
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
+  for (const pid of readdirSync('/proc').filter(
+    (name) => /^\d+$/.test(name) && Number(name) !== process.pid
+  )) {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
       if (command.includes(directory)) found.push({ pid: Number(pid), command });

@@ -15,15 +15,19 @@ scenario('what must not be written is refused, told, logged and alarmed', async 
   const alice = await stage.watchAlarms();
   const [anna, bert] = [stage.household('ANNA-1'), stage.household('BERT-1')];
   const client = stage.connect(anna);
-  assert.deepEqual(await until('ANNA-1 to be admitted', async () => {
-    // The broker reads the registry file a moment after the bridge has written it.
-    const outcome = await client.outcome();
-    return outcome.code === 0 && outcome;
-  }), { code: 0 });
+  assert.deepEqual(
+    await until('ANNA-1 to be admitted', async () => {
+      // The broker reads the registry file a moment after the bridge has written it.
+      const outcome = await client.outcome();
+      return outcome.code === 0 && outcome;
+    }),
+    { code: 0 }
+  );
   await client.subscribe(anna.topic('receipt'));
 
   const honest = [];
-  const sealed = (sequence) => (m) => m.json?.status === 'sealed' && m.json.first <= sequence && m.json.last >= sequence;
+  const sealed = (sequence) => (m) =>
+    m.json?.status === 'sealed' && m.json.first <= sequence && m.json.last >= sequence;
   const rejected = (cause) => (m) => m.json?.status === 'rejected' && m.json.cause === cause;
 
   /** Runs an attack: what it returns, and that log and alarm name `cause`. */
@@ -31,7 +35,10 @@ scenario('what must not be written is refused, told, logged and alarmed', async 
     alice.messages.length = 0;
     const from = stage.broker.here();
     const result = await attack();
-    const alarm = await alice.message(`an alarm of cause ${cause}`, (m) => m.json?.cause === cause && wanted(m.json));
+    const alarm = await alice.message(
+      `an alarm of cause ${cause}`,
+      (m) => m.json?.cause === cause && wanted(m.json)
+    );
     assert.equal(alarm.json.source, 'broker');
     assert.ok(alarm.json.text.length > 0, 'the alarm has a text');
     await stage.broker.says(new RegExp(`unusual broker: .* cause=${cause} `), { from });
@@ -41,7 +48,11 @@ scenario('what must not be written is refused, told, logged and alarmed', async 
   /** A report that the plugin refuses: PUBACK, receipt, log and alarm. */
   async function refused(cause, report, topic = anna.topic('reading')) {
     client.messages.length = 0;
-    const reason = await alarmed(cause, (alarm) => alarm.serial === anna.serial, () => client.publish(topic, report));
+    const reason = await alarmed(
+      cause,
+      (alarm) => alarm.serial === anna.serial,
+      () => client.publish(topic, report)
+    );
     assert.equal(reason, DENIED);
     const receipt = await client.message(`a receipt of cause ${cause}`, rejected(cause));
     assert.ok(receipt.json.text.length > 0, 'the receipt has a text');
@@ -61,8 +72,22 @@ scenario('what must not be written is refused, told, logged and alarmed', async 
     assert.match(String(outcome.code) + outcome.text, /certificate.required|ALERT/i);
     await stage.broker.says(/peer did not return a certificate/, { from });
     const { host, port } = stage.brokerAddress();
-    const pub = run('mosquitto_pub', ['-h', host, '-p', port, '--cafile', stage.path('pki/ca.crt'),
-      '-i', anna.serial, '-q', 1, '-t', anna.topic('reading'), '-m', JSON.stringify(honest[0])]);
+    const pub = run('mosquitto_pub', [
+      '-h',
+      host,
+      '-p',
+      port,
+      '--cafile',
+      stage.path('pki/ca.crt'),
+      '-i',
+      anna.serial,
+      '-q',
+      1,
+      '-t',
+      anna.topic('reading'),
+      '-m',
+      JSON.stringify(honest[0]),
+    ]);
     assert.notEqual(pub.code, 0);
   });
 
@@ -79,14 +104,20 @@ scenario('what must not be written is refused, told, logged and alarmed', async 
     const carl = new Household(stage.path('meters'), 'CARL-1');
     const request = stage.path('meters', 'CARL-1.csr');
     stage.certify(request);
-    const outcome = await alarmed('unknown', (a) => a.client === 'CARL-1', () =>
-      stage.connect(carl).outcome());
+    const outcome = await alarmed(
+      'unknown',
+      (a) => a.client === 'CARL-1',
+      () => stage.connect(carl).outcome()
+    );
     assert.equal(outcome.code, DENIED);
   });
 
   await t.test("another meter's client id is refused", async () => {
-    const outcome = await alarmed('client-id', (a) => a.client === bert.serial, () =>
-      stage.connect(anna, { clientId: bert.serial }).outcome());
+    const outcome = await alarmed(
+      'client-id',
+      (a) => a.client === bert.serial,
+      () => stage.connect(anna, { clientId: bert.serial }).outcome()
+    );
     assert.equal(outcome.code, DENIED);
   });
 
@@ -107,8 +138,11 @@ scenario('what must not be written is refused, told, logged and alarmed', async 
     assert.equal(receipt.first, 2);
   });
 
-  await t.test("a report signed with another key is refused", async () => {
-    await refused('signature', await anna.report(stage, 2, [reading(120, 1020)], { account: bert.account }));
+  await t.test('a report signed with another key is refused', async () => {
+    await refused(
+      'signature',
+      await anna.report(stage, 2, [reading(120, 1020)], { account: bert.account })
+    );
   });
 
   await t.test('a register that falls is refused', async () => {
@@ -140,10 +174,22 @@ scenario('what must not be written is refused, told, logged and alarmed', async 
   await t.test('a server that is not listed seals nothing', async () => {
     // By hand: the contract itself says no.
     const account = privateKeyToAccount(generatePrivateKey());
-    await stage.rpc.request({ method: 'anvil_setBalance', params: [account.address, '0x56bc75e2d63100000'] });
+    await stage.rpc.request({
+      method: 'anvil_setBalance',
+      params: [account.address, '0x56bc75e2d63100000'],
+    });
     const wallet = createWalletClient({ account, transport: http(stage.rpcUrl) });
-    const abi = parseAbi(['function submitBatch(bytes32 root, bytes records)', 'error NotServer(address caller)']);
-    const call = { address: stage.contract, abi, functionName: 'submitBatch', args: [`0x${'1'.repeat(64)}`, '0x01000000000384'], chain: null };
+    const abi = parseAbi([
+      'function submitBatch(bytes32 root, bytes records)',
+      'error NotServer(address caller)',
+    ]);
+    const call = {
+      address: stage.contract,
+      abi,
+      functionName: 'submitBatch',
+      args: [`0x${'1'.repeat(64)}`, '0x01000000000384'],
+      chain: null,
+    };
     await assert.rejects(stage.rpc.simulateContract({ ...call, account }), /NotServer/);
     const hash = await wallet.writeContract({ ...call, gas: 500_000n });
     assert.equal((await stage.rpc.waitForTransactionReceipt({ hash })).status, 'reverted');
@@ -154,7 +200,10 @@ scenario('what must not be written is refused, told, logged and alarmed', async 
     const bridge = stage.secondBridge('stranger', stranger.options);
     bridge.start();
     await bridge.says(/ unusual bridge: .*cause=server-not-listed/);
-    await alice.message('an alarm of cause server-not-listed', (m) => m.json?.cause === 'server-not-listed' && m.json.source === 'bridge');
+    await alice.message(
+      'an alarm of cause server-not-listed',
+      (m) => m.json?.cause === 'server-not-listed' && m.json.source === 'bridge'
+    );
     assert.equal((await bridge.stop()).code, 0);
   });
 
@@ -167,7 +216,12 @@ scenario('what must not be written is refused, told, logged and alarmed', async 
   await t.test('the chain holds the honest reports and nothing else', async () => {
     const reports = honest.map((r) => ({
       ...r,
-      readings: r.readings.map((x) => ({ t: x.t, importWh: x.import_wh, exportWh: x.export_wh, quality: x.quality })),
+      readings: r.readings.map((x) => ({
+        t: x.t,
+        importWh: x.import_wh,
+        exportWh: x.export_wh,
+        quality: x.quality,
+      })),
     }));
     const counts = await stage.agree(reports);
     assert.equal(counts.reports, 2);

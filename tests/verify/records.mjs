@@ -1,9 +1,7 @@
-// The record format of MeterLedger's batches, read from its description in IMeterLedger.sol and
-// from nothing else of this project.
+// The packed records of MeterLedger's batches, read from the description of the format in
+// IMeterLedger.sol and from nothing else of this project.
 
-const FIRST = 0x80;
 const QUALITY = 0x40;
-const WIDTHS = { time: [0, 2, 4], register: [0, 2, 4, 6] };
 const WH_MAX = 2 ** 47 - 1;
 
 /** A cursor over big-endian bytes that knows where they end. */
@@ -21,23 +19,27 @@ class Cursor {
   }
 }
 
-function readItem(cursor, shape, before, header) {
-  const timeCode = (shape >> 4) & 3;
-  if (timeCode === 3) throw new Error(`time code 3 before byte ${cursor.at}`);
-  const register = (code, was) => {
-    const value = cursor.take(WIDTHS.register[code]);
-    return code === 3 ? value : was + value;
-  };
-  const first = (shape & FIRST) !== 0;
-  const from = first ? { t: header.baseTime, importWh: 0, exportWh: 0 } : before;
-  const time = cursor.take(WIDTHS.time[timeCode]);
-  const added = timeCode === 0 && !first ? header.interval : time;
+/** The widths that a shape byte gives the fields of an item, checked. */
+function readShape(cursor, first) {
+  const shape = cursor.take(1);
+  const code = { time: (shape >> 4) & 3, import: (shape >> 2) & 3, export: shape & 3 };
+  const registerMax = first ? 3 : 2;
+  if (shape & 0x80 || code.time === 3 || code.import > registerMax || code.export > registerMax)
+    throw new Error(`shape ${shape} before byte ${cursor.at}`);
+  return { code, quality: (shape & QUALITY) !== 0, empty: shape === 0 };
+}
+
+function readItem(cursor, { code, quality }, before, header) {
+  const time = cursor.take(2 * code.time);
+  const imported = cursor.take(2 * code.import);
+  const exported = cursor.take(2 * code.export);
   const item = {
-    t: timeCode === 2 ? time : from.t + added,
-    importWh: register((shape >> 2) & 3, from.importWh),
-    exportWh: register(shape & 3, from.exportWh),
-    quality: shape & QUALITY ? cursor.take(1) : 0,
+    t: before ? before.t + (code.time ? time + 1 : header.interval) : time,
+    importWh: (before?.importWh ?? 0) + imported,
+    exportWh: (before?.exportWh ?? 0) + exported,
+    quality: quality ? cursor.take(1) : 0,
   };
+  if (!before && code.time !== 2) item.t += header.baseTime;
   if (item.t >= 2 ** 32 || item.importWh > WH_MAX || item.exportWh > WH_MAX)
     throw new Error(`a reading before byte ${cursor.at} is out of range`);
   return item;
@@ -49,20 +51,31 @@ export function decodeRecords(bytes, group) {
   if (cursor.take(1) !== 1) throw new Error('records are not of format 1');
   const header = { baseTime: cursor.take(4), interval: cursor.take(2) };
   const readings = [];
-  let meter;
-  let before;
+  let lowest = 0;
   while (cursor.at < bytes.length) {
-    const shape = cursor.take(1);
-    const count = cursor.take(1);
-    if (count === 0) throw new Error(`an empty block before byte ${cursor.at}`);
-    const first = (shape & FIRST) !== 0;
-    if (!first && meter === undefined) throw new Error('further readings of no meter');
-    const start = first ? group * 65536 + cursor.take(2) : undefined;
-    for (let i = 0; i < count; i++) {
-      if (first) meter = start + i;
-      before = readItem(cursor, shape, before, header);
-      readings.push({ meter, ...before });
+    const first = readShape(cursor, true);
+    const meters = cursor.take(1);
+    const number = cursor.take(2);
+    const further = cursor.take(1);
+    const next = readShape(cursor, false);
+    if (
+      meters === 0 ||
+      first.empty ||
+      (further === 0) !== next.empty ||
+      number < lowest ||
+      number + meters > 65536
+    )
+      throw new Error(`a block before byte ${cursor.at} breaks the format`);
+    for (let i = 0; i < meters; i++) {
+      const meter = group * 65536 + number + i;
+      let item = readItem(cursor, first, undefined, header);
+      readings.push({ meter, ...item });
+      for (let j = 0; j < further; j++) {
+        item = readItem(cursor, next, item, header);
+        readings.push({ meter, ...item });
+      }
     }
+    lowest = number + meters - 1;
   }
   return readings;
 }

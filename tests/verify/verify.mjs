@@ -188,7 +188,7 @@ class Checker {
     for (const record of records) {
       if (record.meter !== current) {
         current = record.meter;
-        unsorted = current <= highest;
+        unsorted = current < highest;
         highest = Math.max(highest, current);
       }
       const last = this.latest.get(current) ?? { t: 0, importWh: 0, exportWh: 0 };

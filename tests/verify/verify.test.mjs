@@ -42,12 +42,8 @@ const reading = (t, importWh, exportWh = 0, quality = 0) => ({ t, importWh, expo
 /** Every value absolute, a block a reading: the longest form of the format. */
 function encodeRecords(records) {
   const bytes = ['0x01', numberToHex(0, { size: 4 }), numberToHex(900, { size: 2 })];
-  let meter;
   for (const r of records) {
-    const first = r.meter !== meter;
-    meter = r.meter;
-    bytes.push(numberToHex((first ? 0x80 : 0) | 0x40 | 0x2f, { size: 1 }), '0x01');
-    if (first) bytes.push(numberToHex(meter & 0xffff, { size: 2 }));
+    bytes.push('0x6f', '0x01', numberToHex(r.meter & 0xffff, { size: 2 }), '0x0000');
     bytes.push(numberToHex(r.t, { size: 4 }), numberToHex(r.importWh, { size: 6 }));
     bytes.push(numberToHex(r.exportWh, { size: 6 }), numberToHex(r.quality, { size: 1 }));
   }
@@ -311,43 +307,45 @@ test('the compact forms of the record format are read', () => {
       '0x01',
       numberToHex(START, { size: 4 }),
       '0x0384', // base time, 900 s
-      '0x90',
-      '0x02',
-      '0x0007',
-      '0x0001',
-      '0x0002', // two meters, time u16, no registers
-      '0x05',
-      '0x02',
-      '0x0064',
-      '0x0003',
-      '0x0065',
-      '0x0004', // meter 8: interval, both u16
-      '0x2a',
-      '0x01',
-      numberToHex(START + 5000, { size: 4 }),
-      '0x00000001',
-      '0x00010000',
+      ...['0x10', '0x02', '0x0007', '0x00', '0x00'], // meters 7 and 8, time u16, no registers
+      ...['0x0001', '0x0002'],
+      ...['0x15', '0x01', '0x0009', '0x02', '0x05'], // meter 9, all u16, then 2 by interval
+      ...['0x0005', '0x0064', '0x0003', '0x0065', '0x0004', '0x0000', '0x0001'],
+      ...['0x28', '0x01', '0x0009', '0x01', '0x50'], // meter 9 again, absolute; then time and quality
+      ...[numberToHex(START + 5000, { size: 4 }), '0x00000001', '0x0003', '0x05'],
     ])
   );
-  const row = (meter, t, importWh, exportWh) => ({ meter, t, importWh, exportWh, quality: 0 });
+  const row = (meter, t, importWh, exportWh, quality = 0) => ({
+    meter,
+    t,
+    importWh,
+    exportWh,
+    quality,
+  });
   assert.deepEqual(decodeRecords(bytes, 1), [
     row(65543, START + 1, 0, 0),
     row(65544, START + 2, 0, 0),
-    row(65544, START + 902, 100, 3),
-    row(65544, START + 1802, 201, 7),
-    row(65544, START + 5000, 202, 65543),
+    row(65545, START + 5, 100, 3),
+    row(65545, START + 905, 201, 7),
+    row(65545, START + 1805, 201, 8),
+    row(65545, START + 5000, 1, 0),
+    row(65545, START + 5004, 1, 0, 5),
   ]);
 });
 
 for (const [name, hex] of Object.entries({
   'another version': '0x02000000000000',
-  'an empty block': '0x0100000000000080000001',
-  'further readings of no meter': '0x01000000000000000100',
-  'time code 3': '0x01000000000000b0010001',
-  'a register of 48 bits': '0x010000000000008c010001ffffffffffff',
+  'a block of no meters': '0x0100000000000010000001000000',
+  'a shape without bytes': '0x01000000000000000100010000',
+  'time code 3': '0x01000000000000300100010000000000000000',
+  'bit 7': '0x010000000000009001000100000001',
+  'u48 in a further item': '0x01000000000000100100010103000100000000000100',
+  'a register of 48 bits': '0x010000000000000c0100010000ffffffffffff',
+  'meters that fall': '0x0100000000000010010002000000011001000100000001',
+  'meters past the last number': '0x010000000000001002ffff000000010001',
 })) {
   test(`records with ${name} are refused`, () => {
-    assert.throws(() => decodeRecords(hexToBytes(hex), 1));
+    assert.throws(() => decodeRecords(hexToBytes(hex), 1), /format|shape|out of range/);
   });
 }
 
