@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "meter-client/config.h"
 #include "meter-client/export.h"
-#include "meter-client/identity.h"
+#include "meter-client/meter_config.h"
+#include "meter-client/meter_identity.h"
 #include "meter-client/run.h"
 
 static enum exit_code verb_init(const struct config *config, struct err *err)

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "meter-client/agent.h"
-#include "meter-client/identity.h"
 #include "meter-client/link.h"
+#include "meter-client/meter_identity.h"
 
 #define DAY_S       86400u
 #define WAIT_MS_MAX 60000

@@ -1,4 +1,4 @@
-#include "meter-client/config.h"
+#include "meter-client/meter_config.h"
 
 #include <stddef.h>
 

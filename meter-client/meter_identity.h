@@ -1,5 +1,5 @@
 /*
- * identity.h: who the meter is: its keys, its certificate request and its certificate.
+ * meter_identity.h: who the meter is: its keys, its certificate request and its certificate.
  *
  * A meter makes its keys itself and they never leave it. identity_init writes three files:
  *

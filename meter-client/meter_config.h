@@ -1,5 +1,5 @@
 /*
- * config.h: what amr-meter can be told, and whether it fits together.
+ * meter_config.h: what amr-meter can be told, and whether it fits together.
  *
  * Rows for common/options.h; the bundle that `amrctl enrol` writes is a configuration file with
  * some of these names.

@@ -1,4 +1,4 @@
-#include "meter-client/identity.h"
+#include "meter-client/meter_identity.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
