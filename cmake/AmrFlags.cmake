@@ -29,3 +29,7 @@ if(AMR_COVERAGE)
   add_compile_options(--coverage)
   add_link_options(--coverage)
 endif()
+if(AMR_FUZZ)
+  # The libraries too: without their coverage the fuzzer is blind.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
