@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { scenario, until } from './harness.mjs';
 
-const sealedBy = (stage, meter) =>
-  stage.exportOf(meter).filter((r) => r.status === 'sealed').length;
+const sealedBy = (stage, meter) => stage.exportOf(meter).filter((r) => r.state === 'sealed').length;
 
 async function startMeters(stage) {
   const meters = ['M-01', 'M-02'].map((serial) => stage.addMeter(serial));

@@ -22,9 +22,7 @@ scenario(
     for (const meter of meters) meter.start();
 
     await until('every meter to have 3 sealed reports', () =>
-      meters.every(
-        (meter) => stage.exportOf(meter).filter((r) => r.status === 'sealed').length >= 3
-      )
+      meters.every((meter) => stage.exportOf(meter).filter((r) => r.state === 'sealed').length >= 3)
     );
     for (const meter of meters) assert.equal((await meter.stop()).code, 0);
     const reports = meters.flatMap((meter) => stage.exportOf(meter));

@@ -1,6 +1,7 @@
 // The packed records of MeterLedger's batches, read from the description of the format in
 // IMeterLedger.sol and from nothing else of this project.
 
+const GAPS = 0x80;
 const QUALITY = 0x40;
 const WH_MAX = 2 ** 47 - 1;
 
@@ -24,9 +25,19 @@ function readShape(cursor, first) {
   const shape = cursor.take(1);
   const code = { time: (shape >> 4) & 3, import: (shape >> 2) & 3, export: shape & 3 };
   const registerMax = first ? 3 : 2;
-  if (shape & 0x80 || code.time === 3 || code.import > registerMax || code.export > registerMax)
+  if (
+    (shape & GAPS && !first) ||
+    code.time === 3 ||
+    code.import > registerMax ||
+    code.export > registerMax
+  )
     throw new Error(`shape ${shape} before byte ${cursor.at}`);
-  return { code, quality: (shape & QUALITY) !== 0, empty: shape === 0 };
+  return {
+    code,
+    gaps: (shape & GAPS) !== 0,
+    quality: (shape & QUALITY) !== 0,
+    empty: (shape & ~GAPS) === 0,
+  };
 }
 
 function readItem(cursor, { code, quality }, before, header) {
@@ -55,19 +66,15 @@ export function decodeRecords(bytes, group) {
   while (cursor.at < bytes.length) {
     const first = readShape(cursor, true);
     const meters = cursor.take(1);
-    const number = cursor.take(2);
+    let number = cursor.take(2);
     const further = cursor.take(1);
     const next = readShape(cursor, false);
-    if (
-      meters === 0 ||
-      first.empty ||
-      (further === 0) !== next.empty ||
-      number < lowest ||
-      number + meters > 65536
-    )
+    if (meters === 0 || first.empty || (further === 0) !== next.empty || number < lowest)
       throw new Error(`a block before byte ${cursor.at} breaks the format`);
-    for (let i = 0; i < meters; i++) {
-      const meter = group * 65536 + number + i;
+    for (let i = 0; i < meters; i++, number++) {
+      if (first.gaps) number += cursor.take(1);
+      if (number > 65535) throw new Error(`no such meter before byte ${cursor.at}`);
+      const meter = group * 65536 + number;
       let item = readItem(cursor, first, undefined, header);
       readings.push({ meter, ...item });
       for (let j = 0; j < further; j++) {
@@ -75,7 +82,7 @@ export function decodeRecords(bytes, group) {
         readings.push({ meter, ...item });
       }
     }
-    lowest = number + meters - 1;
+    lowest = number - 1;
   }
   return readings;
 }

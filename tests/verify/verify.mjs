@@ -54,20 +54,20 @@ export function parseExport(text, source) {
     .filter((line) => line.trim() !== '')
     .map((line, i) => {
       try {
-        const row = JSON.parse(line);
-        const readings = row.readings.map((r) => ({
+        const { report, state, batch, tx, block } = JSON.parse(line);
+        const readings = report.readings.map((r) => ({
           t: r.t,
           importWh: r.import_wh,
           exportWh: r.export_wh,
           quality: r.quality,
         }));
-        const seal = row.status === 'sealed' ? { batch: row.batch, block: row.block } : undefined;
+        const seal = state === 'sealed' ? { batch, block, transaction: tx } : undefined;
         return {
-          meter: row.meter,
-          sequence: row.sequence,
+          meter: report.meter,
+          sequence: report.sequence,
           readings,
-          sig: row.sig,
-          status: row.status,
+          sig: report.sig,
+          state,
           seal,
         };
       } catch (error) {
@@ -314,13 +314,10 @@ class Checker {
           this.counts.waiting++;
           if (report.seal)
             this.problem(`${name}: told sealed in ${report.seal.batch}, but is not on chain`);
-        } else if (
-          report.seal &&
-          (report.seal.batch !== batch.root || (report.seal.block ?? batch.block) !== batch.block)
-        ) {
-          this.problem(
-            `${name}: told batch ${report.seal.batch} block ${report.seal.block}, is in ${batch.root} block ${batch.block}`
-          );
+        } else if (report.seal) {
+          const told = `batch ${report.seal.batch} block ${report.seal.block} transaction ${report.seal.transaction}`;
+          const is = `batch ${batch.root} block ${batch.block} transaction ${batch.transaction}`;
+          if (told !== is) this.problem(`${name}: told ${told}, is in ${is}`);
         }
       }
     }

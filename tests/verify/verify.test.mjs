@@ -311,7 +311,8 @@ test('the compact forms of the record format are read', () => {
       ...['0x0001', '0x0002'],
       ...['0x15', '0x01', '0x0009', '0x02', '0x05'], // meter 9, all u16, then 2 by interval
       ...['0x0005', '0x0064', '0x0003', '0x0065', '0x0004', '0x0000', '0x0001'],
-      ...['0x28', '0x01', '0x0009', '0x01', '0x50'], // meter 9 again, absolute; then time and quality
+      ...['0x81', '0x02', '0x000a', '0x00', '0x00', '0x02', '0x0001', '0x00', '0x0002'], // 12, 13
+      ...['0x28', '0x01', '0x000d', '0x01', '0x50'], // meter 13 again, absolute; then time and quality
       ...[numberToHex(START + 5000, { size: 4 }), '0x00000001', '0x0003', '0x05'],
     ])
   );
@@ -328,8 +329,10 @@ test('the compact forms of the record format are read', () => {
     row(65545, START + 5, 100, 3),
     row(65545, START + 905, 201, 7),
     row(65545, START + 1805, 201, 8),
-    row(65545, START + 5000, 1, 0),
-    row(65545, START + 5004, 1, 0, 5),
+    row(65548, START, 0, 1),
+    row(65549, START, 0, 2),
+    row(65549, START + 5000, 1, 0),
+    row(65549, START + 5004, 1, 0, 5),
   ]);
 });
 
@@ -338,16 +341,39 @@ for (const [name, hex] of Object.entries({
   'a block of no meters': '0x0100000000000010000001000000',
   'a shape without bytes': '0x01000000000000000100010000',
   'time code 3': '0x01000000000000300100010000000000000000',
-  'bit 7': '0x010000000000009001000100000001',
+  'bit 7 in a further shape': '0x010000000000001001000101900001010001',
   'u48 in a further item': '0x01000000000000100100010103000100000000000100',
   'a register of 48 bits': '0x010000000000000c0100010000ffffffffffff',
   'meters that fall': '0x0100000000000010010002000000011001000100000001',
   'meters past the last number': '0x010000000000001002ffff000000010001',
 })) {
   test(`records with ${name} are refused`, () => {
-    assert.throws(() => decodeRecords(hexToBytes(hex), 1), /format|shape|out of range/);
+    assert.throws(
+      () => decodeRecords(hexToBytes(hex), 1),
+      /format|shape|out of range|no such meter/
+    );
   });
 }
+
+test('what a meter was told and exports is read', () => {
+  const seal = { batch: '0x01', block: 5, tx: '0x02' };
+  const readings = [{ t: 7, import_wh: 8, export_wh: 9, quality: 1 }];
+  const row = {
+    report: { v: 1, meter: 65537, sequence: 3, readings, sig: '0x03' },
+    state: 'sealed',
+    ...seal,
+  };
+  assert.deepEqual(parseExport(`${JSON.stringify(row)}\n`, 'x'), [
+    {
+      meter: 65537,
+      sequence: 3,
+      readings: [reading(7, 8, 9, 1)],
+      sig: '0x03',
+      state: 'sealed',
+      seal: { batch: '0x01', block: 5, transaction: '0x02' },
+    },
+  ]);
+});
 
 test('an export line that is no JSON is named', () => {
   assert.throws(() => parseExport('{"v":1\n', 'meter-1.jsonl'), /meter-1\.jsonl:1/);
