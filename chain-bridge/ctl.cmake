@@ -14,6 +14,12 @@ amr_library(
   PkgConfig::JANSSON
   Threads::Threads)
 
+if(TARGET rpc-test)
+  add_library(amr-rpc-fake STATIC rpc_fake.c)
+  target_link_libraries(amr-rpc-fake PUBLIC amr-common PkgConfig::LWS)
+  target_link_libraries(rpc-test PRIVATE amr-rpc-fake)
+endif()
+
 amr_library(
   amr-ctl
   MODULES

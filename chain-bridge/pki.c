@@ -198,7 +198,7 @@ int pki_create(const char *dir, const char *name, uint32_t days, struct err *err
         .usage = "critical,keyCertSign,cRLSign",
         .constraints = "critical,CA:TRUE,pathlen:0",
     };
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+    if (mkdir(dir, 0755) != 0 && errno != EEXIST)
         return err_errno(err, "making folder '%s'", dir);
     return issue_pair(dir, "ca", NULL, NULL, &profile, err);
 }
