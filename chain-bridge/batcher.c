@@ -10,7 +10,8 @@ enum { NUMBERS = 1 << 16, IDLE_WAIT_MS = 60000 };
 /* The last sequence of a meter that is claimed, rejected, or taken into the plan under way. */
 struct lane {
     uint32_t used;
-    bool known; /* used was read from the store */
+    uint32_t scan;    /* in which `used` was read from the store */
+    uint32_t blocked; /* lowest sequence found to wait in that scan; 0: none */
 };
 
 struct batcher {
@@ -18,6 +19,7 @@ struct batcher {
     struct plan plan;
     struct lane *lanes; /* by the meter's number */
     /* Of the scan under way: */
+    uint32_t scan;
     const struct plan_limits *limits;
     uint64_t now_ms;
     uint64_t oldest_ms; /* of what was taken */
@@ -47,16 +49,15 @@ void batcher_free(struct batcher *batcher)
 static int load_lane(struct batcher *batcher, struct lane *lane, uint32_t meter)
 {
     struct meter_row row;
-    if (lane->known)
+    if (lane->scan == batcher->scan)
         return 0;
     if (store_meter_get(batcher->config.store, &row, meter, batcher->err) < 0)
         return -1;
-    lane->used = row.claimed;
-    lane->known = true;
+    *lane = (struct lane){.used = row.claimed, .scan = batcher->scan};
     return 0;
 }
 
-static bool waited(const struct batcher *batcher, const struct report_row *row)
+static bool waited(const struct batcher *batcher, const struct waiting_row *row)
 {
     return batcher->now_ms >= row->received_ms + batcher->config.gap_wait_ms;
 }
@@ -65,21 +66,22 @@ static bool waited(const struct batcher *batcher, const struct report_row *row)
  * Walks over rejected reports between the lane and the row. 1: nothing else waits in between and
  * no number is missing, or the row has waited long enough for the missing ones; 0: not yet.
  */
-static int may_take(struct batcher *batcher, struct lane *lane, const struct report_row *row)
+static int may_take(struct batcher *batcher, struct lane *lane, const struct waiting_row *row)
 {
-    uint32_t meter = row->report.meter, sequence = row->report.sequence;
-    while (sequence != lane->used + 1) {
+    if (lane->blocked && row->sequence > lane->blocked)
+        return 0; /* and it came later, too */
+    while (row->sequence != lane->used + 1) {
         uint32_t next;
         enum report_state state;
         bool found;
-        if (store_report_next(batcher->config.store, &next, &state, &found, meter, lane->used,
+        if (store_report_next(batcher->config.store, &next, &state, &found, row->meter, lane->used,
                               batcher->err) < 0)
             return -1;
-        if (!found || next > sequence)
+        if (!found || next > row->sequence)
             return 0; /* cannot be: the row itself is there */
         if (next != lane->used + 1 && !waited(batcher, row))
             return 0;
-        if (next == sequence)
+        if (next == row->sequence)
             return 1;
         if (state != REPORT_REJECTED)
             return 0; /* its turn comes first */
@@ -88,44 +90,48 @@ static int may_take(struct batcher *batcher, struct lane *lane, const struct rep
     return 1;
 }
 
-static bool consider(void *cookie, const struct report_row *row)
+/* Adds the report unless the plan is full. */
+static int take(struct batcher *batcher, struct lane *lane, const struct waiting_row *waiting)
 {
-    struct batcher *batcher = cookie;
-    struct lane *lane = &batcher->lanes[meter_number(row->report.meter)];
-    int may = load_lane(batcher, lane, row->report.meter);
-    if (may == 0)
-        may = may_take(batcher, lane, row);
-    if (may < 0) {
-        batcher->result = -1;
-        return false;
-    }
-    if (may == 0) {
-        batcher->blocked = true;
-        return true;
-    }
     struct plan *plan = &batcher->plan;
-    if (plan->count && plan->reading_count + row->report.count > batcher->limits->readings) {
+    struct report_row row;
+    if (store_report_get(batcher->config.store, &row, waiting->id, batcher->err) < 0)
+        return -1;
+    if (plan->count && plan->reading_count + row.report.count > batcher->limits->readings) {
         batcher->full = true;
-        return false;
+        return 0;
     }
     if (plan->count == 0)
-        batcher->oldest_ms = row->received_ms;
-    plan_add(plan, row);
-    lane->used = row->report.sequence;
-    return true;
+        batcher->oldest_ms = row.received_ms;
+    plan_add(plan, &row);
+    lane->used = waiting->sequence;
+    return 0;
 }
 
-/* Lanes are as of the scan: the next one reads them from the store again. */
-static void forget_lanes(struct batcher *batcher)
+static bool consider(void *cookie, const struct waiting_row *row)
 {
-    for (size_t i = 0; i < batcher->plan.count; i++)
-        batcher->lanes[meter_number(batcher->plan.entries[i].claim.meter)].known = false;
+    struct batcher *batcher = cookie;
+    struct lane *lane = &batcher->lanes[meter_number(row->meter)];
+    int may = load_lane(batcher, lane, row->meter);
+    if (may == 0)
+        may = may_take(batcher, lane, row);
+    if (may == 0) {
+        batcher->blocked = true;
+        if (lane->blocked == 0 || row->sequence < lane->blocked)
+            lane->blocked = row->sequence;
+        return true;
+    }
+    if (may > 0)
+        may = take(batcher, lane, row);
+    batcher->result = may < 0 ? -1 : 0;
+    return may >= 0 && !batcher->full;
 }
 
 static int scan(struct batcher *batcher)
 {
     batcher->full = batcher->blocked = false;
     batcher->result = 0;
+    batcher->scan++; /* lanes are read anew */
     if (store_report_waiting(batcher->config.store, consider, batcher, batcher->err) < 0)
         return -1;
     return batcher->result;
@@ -138,14 +144,12 @@ static int build(struct batcher *batcher, uint32_t *ret_wait_ms)
         *ret_wait_ms = (uint32_t)(due_ms - batcher->now_ms);
         return 0;
     }
-    forget_lanes(batcher); /* now: plan_build may cut the list */
     return plan_build(&batcher->plan, batcher->limits, batcher->err) < 0 ? -1 : 1;
 }
 
 int batcher_next(struct batcher *batcher, struct plan **ret_plan, uint32_t *ret_wait_ms,
                  const struct plan_limits *limits, uint64_t now_ms, struct err *err)
 {
-    forget_lanes(batcher);
     plan_clear(&batcher->plan);
     batcher->limits = limits;
     batcher->now_ms = now_ms;

@@ -186,7 +186,7 @@ static void bytes_and_gas_cut_the_tail(void **state)
     assert_in_range(world->plan->count, 5, meters - 1);
     assert_int_equal(world->plan->claims[0].meter, BENCH_METER(100));
     world->limits.gas = 16777216;
-    world->limits.bytes = 600;
+    world->limits.bytes = 500;
     assert_int_equal(next(world), 1);
     assert_in_range(world->plan->count, 1, meters - 1);
 }

@@ -11,6 +11,8 @@
 #include "chain-bridge/store_quarantine.h"
 #include "common/buf.h"
 
+enum { SHED_TELL_MS = 10000 };
+
 /* A message on its way, with what was found out about it. */
 struct item {
     struct message *message;
@@ -26,7 +28,7 @@ struct intake {
     uint32_t worker_count;
     pthread_t writer;
     bool writer_runs;
-    atomic_bool shedding;
+    atomic_uint_fast64_t shed_told_ms; /* monotonic; 0: never */
     /* The writer's: */
     struct item **group;
     bool store_failing;
@@ -46,13 +48,13 @@ void intake_offer(struct intake *intake, const char *topic, const void *payload,
     const struct clock *clock = intake->config.verifier.clock;
     struct message *message = message_new(topic, payload, len, clock_unix_ms(clock));
     status_add(intake->config.status, STATUS_RECEIVED, 1);
-    if (message && queue_try_push(intake->offered, message)) {
-        atomic_store(&intake->shedding, false);
+    if (message && queue_try_push(intake->offered, message))
         return;
-    }
     free(message);
     status_add(intake->config.status, STATUS_SHED, 1);
-    if (!atomic_exchange(&intake->shedding, true))
+    uint_fast64_t now_ms = clock_mono_ms(clock) + 1, told_ms = atomic_load(&intake->shed_told_ms);
+    if ((told_ms == 0 || now_ms - told_ms >= SHED_TELL_MS) &&
+        atomic_compare_exchange_strong(&intake->shed_told_ms, &told_ms, now_ms))
         tell(intake, "shed", "intake queue is full, shedding reports without receipt");
 }
 

@@ -55,8 +55,10 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [REPORT_ADD] =
         "INSERT INTO report (meter, sequence, state, received_ms, readings, digest, body,"
         " cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    [REPORT_WAITING] =
-        REPORT_COLUMNS "FROM report WHERE state = 0 ORDER BY received_ms, meter, sequence",
+    [REPORT_GET] = REPORT_COLUMNS "FROM report WHERE id = ?",
+    /* Answered by the index alone: a scan over a large backlog stays cheap. */
+    [REPORT_WAITING] = "SELECT id, meter, sequence, received_ms FROM report INDEXED BY"
+                       " report_waiting WHERE state = 0 ORDER BY received_ms, meter, sequence",
     [REPORT_OLDEST] = "SELECT received_ms FROM report WHERE state = 0 ORDER BY received_ms LIMIT 1",
     [REPORT_CLAIM] = "UPDATE report SET state = 1, batch = ? WHERE id = ? AND state = 0",
     [REPORT_MOVE] = "UPDATE report SET batch = ? WHERE id = ? AND state = 1",

@@ -18,6 +18,7 @@ enum store_statement {
     METER_PUT,
     METER_CLAIM,
     REPORT_FIND,
+    REPORT_GET,
     REPORT_BEFORE,
     REPORT_AFTER,
     REPORT_NEXT,

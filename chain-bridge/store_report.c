@@ -103,10 +103,36 @@ static int each(struct db_stmt *stmt, bool (*on_row)(void *cookie, const struct 
 }
 
 int store_report_waiting(struct store *store,
-                         bool (*on_row)(void *cookie, const struct report_row *row), void *cookie,
+                         bool (*on_row)(void *cookie, const struct waiting_row *row), void *cookie,
                          struct err *err)
 {
-    return each(db_stmt(store_db(store), REPORT_WAITING), on_row, cookie, err);
+    struct db_stmt *stmt = db_stmt(store_db(store), REPORT_WAITING);
+    int step;
+    while ((step = db_step(stmt, err)) == 1) {
+        struct waiting_row row = {.id = db_column_u64(stmt, 0),
+                                  .meter = (uint32_t)db_column_u64(stmt, 1),
+                                  .sequence = (uint32_t)db_column_u64(stmt, 2),
+                                  .received_ms = db_column_u64(stmt, 3)};
+        if (!on_row(cookie, &row)) {
+            db_reset(stmt);
+            return 0;
+        }
+    }
+    return step;
+}
+
+int store_report_get(struct store *store, struct report_row *ret_row, uint64_t id, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), REPORT_GET);
+    db_bind_u64(stmt, 0, id);
+    int step = db_step(stmt, err);
+    if (step < 0)
+        return -1;
+    if (step == 0)
+        return err_set(err, "store has no report %llu", (unsigned long long)id);
+    int got = read_row(stmt, ret_row, err);
+    db_reset(stmt);
+    return got;
 }
 
 int store_report_of_batch(struct store *store, uint64_t batch,

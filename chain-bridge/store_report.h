@@ -38,9 +38,18 @@ int store_report_add(struct store *store, const struct report_row *row,
 int store_report_reject(struct store *store, uint64_t id, enum cause cause,
                         struct err *err) AMR_NODISCARD;
 
+int store_report_get(struct store *store, struct report_row *ret_row, uint64_t id,
+                     struct err *err) AMR_NODISCARD;
+
+struct waiting_row {
+    uint64_t id;
+    uint32_t meter;
+    uint32_t sequence;
+    uint64_t received_ms;
+};
 /** Calls back for waiting reports, oldest first, until on_row returns false. */
 int store_report_waiting(struct store *store,
-                         bool (*on_row)(void *cookie, const struct report_row *row), void *cookie,
+                         bool (*on_row)(void *cookie, const struct waiting_row *row), void *cookie,
                          struct err *err) AMR_NODISCARD;
 /** Calls back for the reports of a batch by meter and sequence. */
 int store_report_of_batch(struct store *store, uint64_t batch,
