@@ -15,6 +15,8 @@
 /* A block's head, and what it costs to read it, in bytes: joining runs may widen shapes up to it.
  */
 #define HEAD_COST 12
+/* That and a first item: how much wider one further item may make the others of its run. */
+#define SERIES_COST 24
 
 /* Codes of the fields; 0 where there is none. */
 struct shape {
@@ -114,10 +116,12 @@ static bool further_shape(struct shape *ret_shape, const struct reading *reading
     return true;
 }
 
-/* Boyer and Moore: a value that more than half have wins; another winner only costs bytes. */
+/* Boyer and Moore: the value that more than half have is the candidate, if there is one. */
 struct vote {
     uint32_t candidate;
     size_t lead;
+    size_t count; /* of all votes, then of those for the candidate */
+    size_t votes;
 };
 
 static void vote_for(struct vote *vote, uint32_t value)
@@ -128,23 +132,50 @@ static void vote_for(struct vote *vote, uint32_t value)
         vote->lead++;
     else
         vote->lead--;
+    vote->count++;
 }
 
-static void choose_header(struct packer *packer)
+static void vote_count(struct vote *vote, uint32_t value)
 {
-    struct vote base = {0, 0}, interval = {0, 0};
+    vote->votes += vote->candidate == value;
+}
 
+static bool vote_won(const struct vote *vote)
+{
+    return vote->votes * 2 > vote->count;
+}
+
+static void vote_all(const struct packer *packer, struct vote *base, struct vote *interval,
+                     void (*cast)(struct vote *vote, uint32_t value))
+{
     for (size_t i = 0; i < packer->count; i++) {
         const struct record *record = &packer->records[i];
-        bool first = i == 0 || packer->records[i - 1].meter != record->meter;
-        if (first)
-            vote_for(&base, record->reading.timestamp_s);
+        uint32_t time_s = record->reading.timestamp_s;
+        if (i == 0 || record[-1].meter != record->meter)
+            cast(base, time_s);
         else
-            vote_for(&interval,
-                     record->reading.timestamp_s - packer->records[i - 1].reading.timestamp_s);
+            cast(interval, time_s - record[-1].reading.timestamp_s);
     }
-    packer->header.base_s = base.candidate;
-    packer->header.interval_s = interval.candidate <= UINT16_MAX ? (uint16_t)interval.candidate : 0;
+}
+
+/* A time that most meters begin with, or the earliest; the interval that most readings are apart.
+ */
+static void choose_header(struct packer *packer)
+{
+    struct vote base = {0}, interval = {0};
+    uint32_t earliest_s = UINT32_MAX;
+
+    vote_all(packer, &base, &interval, vote_for);
+    vote_all(packer, &base, &interval, vote_count);
+    for (size_t i = 0; i < packer->count; i++) {
+        const struct record *record = &packer->records[i];
+        bool first = i == 0 || record[-1].meter != record->meter;
+        if (first && record->reading.timestamp_s < earliest_s)
+            earliest_s = record->reading.timestamp_s;
+    }
+    packer->header.base_s = vote_won(&base) ? base.candidate : earliest_s;
+    if (vote_won(&interval) && interval.candidate <= UINT16_MAX)
+        packer->header.interval_s = (uint16_t)interval.candidate;
 }
 
 static int check_input(const struct packer *packer, struct err *err)
@@ -162,19 +193,31 @@ static int check_input(const struct packer *packer, struct err *err)
     return packer->count ? 0 : err_set(err, "no records");
 }
 
+/* Takes the reading into the run, where that costs less than a run of its own. */
+static bool join_run(const struct packer *packer, struct run *run, const struct record *record)
+{
+    struct shape own, joined;
+
+    if (run->count > COUNT_MAX || record[-1].meter != record->meter ||
+        !further_shape(&own, &record->reading, &record[-1].reading, &packer->header))
+        return false;
+    joined = widest(run->further, own);
+    size_t grown = run->count * shape_bytes(joined);
+    if (grown > (run->count - 1) * shape_bytes(run->further) + shape_bytes(own) + SERIES_COST)
+        return false;
+    run->further = joined;
+    run->count++;
+    return true;
+}
+
 static void find_runs(struct packer *packer)
 {
     struct run *run = NULL;
 
     for (size_t i = 0; i < packer->count; i++) {
         const struct record *record = &packer->records[i];
-        struct shape shape;
-        if (run && run->count <= COUNT_MAX && packer->records[run->start].meter == record->meter &&
-            further_shape(&shape, &record->reading, &record[-1].reading, &packer->header)) {
-            run->further = run->count > 1 ? widest(run->further, shape) : shape;
-            run->count++;
+        if (run && join_run(packer, run, record))
             continue;
-        }
         run = &packer->runs[packer->run_count++];
         *run = (struct run){
             .start = i, .count = 1, .first = first_shape(&record->reading, &packer->header)};

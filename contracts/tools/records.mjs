@@ -7,6 +7,7 @@
 const HEADER_BYTES = 7;
 const HEAD_BYTES = 6;
 const HEAD_COST = 12; // a block's head, and what it takes to read it, in bytes
+const SERIES_COST = 24; // that and an item with all its digits
 const COUNT_MAX = 255;
 
 const bytesOf = (shape) => 2 * (shape.time + shape.import + shape.export) + shape.quality;
@@ -82,17 +83,21 @@ function headerOf(readings) {
   };
 }
 
+/** Bytes that another further item costs beyond its own, as it makes the others wider. */
+function growth(run, shape) {
+  const joined = bytesOf(widest(run.further, shape));
+  const count = run.readings.length;
+  return count * joined - (count - 1) * (run.further ? bytesOf(run.further) : 0) - bytesOf(shape);
+}
+
 /** Runs of readings that one block can hold for a meter: a first and its further ones. */
 function runsOf(readings, header) {
   const runs = [];
   readings.forEach((reading, i) => {
     const run = runs.at(-1);
     const same = run?.number === reading.number;
-    const shape =
-      same && run.readings.length <= COUNT_MAX
-        ? furtherShape(reading, readings[i - 1], header)
-        : undefined;
-    if (shape) {
+    const shape = same ? furtherShape(reading, readings[i - 1], header) : undefined;
+    if (shape && run.readings.length <= COUNT_MAX && growth(run, shape) <= SERIES_COST) {
       run.readings.push(reading);
       run.further = widest(run.further, shape);
     } else {
