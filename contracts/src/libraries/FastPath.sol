@@ -77,7 +77,8 @@ library FastPath {
                         shr(exportDrop, shl(exportAt, calldataload(pos)))
                     )
                 )
-                // Lanes tells of the fates: each is a bit that stays if all is well.
+                // Lanes tells of the fates: each is a bit that stays if all is well. The time is below
+                // 2^32 + 2^16, so the limit's subtraction wraps in no year after 1970.
                 let lane := and(shr(shift, word), MASK)
                 if xor(
                     and(
@@ -152,14 +153,18 @@ library FastPath {
                 let lane := and(shr(shl(7, and(meter, 1)), word), MASK)
                 let above := sub(add(reading, RISE), lane)
                 if mload(add(blk, FURTHER)) {
+                    above := and(above, not(reading)) // a first reading that fits has no fates
                     reading := add(reading, sumFurther(blk, pos))
                     pos := add(pos, mload(add(blk, FURTHER_BYTES)))
                 }
-                if xor(
-                    and(
-                        and(sub(mload(0x00), reading), above), and(or(lane, NOT_FLAGS), FATES)
+                if or(
+                    xor(
+                        and(
+                            and(sub(mload(0x00), reading), above), and(or(lane, NOT_FLAGS), FATES)
+                        ),
+                        FATES
                     ),
-                    FATES
+                    gt(reading, mload(0x00)) // many u32 times: the limit's subtraction wraps
                 ) {
                     pos := sub(pos, mload(add(blk, METER_BYTES)))
                     if mload(add(blk, GAP_BYTES)) {
