@@ -114,13 +114,71 @@ static int log_tx(const struct chain_fake *fake, const struct fake_tx *tx, chain
     return log_submitted(fake, tx, rejected, &log, on_log, cookie, err);
 }
 
+static int log_change(const struct chain_fake *fake, const struct fake_change *change,
+                      chain_log_fn *on_log, void *cookie, struct err *err)
+{
+    static const enum ledger_event_kind KINDS[] = {LEDGER_METERS_REGISTERED, LEDGER_SIGNER_ROTATED,
+                                                   LEDGER_METER_CLOSED, LEDGER_METER_REOPENED};
+    struct chain_log log = {.address = fake->contract,
+                            .block = change->block,
+                            .block_hash = fake->blocks[change->block].hash,
+                            .topic_count = 2};
+    struct buf data = BUF_INIT;
+    ledger_topic(&log.topics[0], KINDS[change->kind]);
+    topic_uint(&log.topics[1], change->meter);
+    if (change->kind == FAKE_REGISTERED) {
+        abi_uint(&data, ABI_WORD);
+        abi_uint(&data, change->count);
+        for (uint32_t i = 0; i < change->count; i++)
+            abi_address(&data, &change->signer);
+    } else if (change->kind == FAKE_ROTATED) {
+        memcpy(log.topics[2].b + 12, change->signer.b, sizeof(change->signer.b));
+        log.topic_count = 3;
+    }
+    log.data = data.data;
+    log.data_len = data.len;
+    int result = on_log(cookie, &log, err);
+    buf_free(&data);
+    return result;
+}
+
+static bool asked_for(const struct chain_log_query *query, enum ledger_event_kind kind)
+{
+    struct eth_hash topic;
+    ledger_topic(&topic, kind);
+    for (size_t i = 0; i < query->topic0_count; i++)
+        if (eth_hash_equal(&query->topic0[i], &topic))
+            return true;
+    return query->topic0 == NULL;
+}
+
+static enum chain_result log_changes(const struct chain_fake *fake,
+                                     const struct chain_log_query *query, chain_log_fn *on_log,
+                                     void *cookie, struct err *err)
+{
+    if (!asked_for(query, LEDGER_METERS_REGISTERED))
+        return CHAIN_OK;
+    for (size_t i = 0; i < fake->change_count; i++)
+        if (fake->changes[i].block >= query->from && fake->changes[i].block <= query->to &&
+            log_change(fake, &fake->changes[i], on_log, cookie, err) != 0)
+            return CHAIN_REFUSED;
+    return CHAIN_OK;
+}
+
 static enum chain_result fake_logs(struct chain *chain, const struct chain_log_query *query,
                                    chain_log_fn *on_log, void *cookie, struct err *err)
 {
     struct chain_fake *fake = self(chain);
+    fake->log_queries++;
     if (fake->away)
         return reach(fake, err);
-    for (size_t i = 0; i < fake->tx_count; i++) {
+    if (fake->log_range_max && query->to - query->from >= fake->log_range_max) {
+        err_set(err, "range too large");
+        return CHAIN_TOO_MUCH;
+    }
+    if (log_changes(fake, query, on_log, cookie, err) != CHAIN_OK)
+        return CHAIN_REFUSED;
+    for (size_t i = 0; asked_for(query, LEDGER_BATCH_SUBMITTED) && i < fake->tx_count; i++) {
         const struct fake_tx *tx = &fake->txs[i];
         if (tx->state == FAKE_MINED && tx->block >= query->from && tx->block <= query->to &&
             log_tx(fake, tx, on_log, cookie, err) != 0)
@@ -430,11 +488,23 @@ void fake_mine(struct chain_fake *fake)
 void fake_reorg(struct chain_fake *fake, size_t depth, bool pool_again)
 {
     fake->block_count -= depth;
+    while (fake->change_count && fake->changes[fake->change_count - 1].block >= fake->block_count)
+        fake->change_count--;
     for (size_t i = 0; i < fake->tx_count; i++)
         if (fake->txs[i].state == FAKE_MINED && fake->txs[i].block >= fake->block_count)
             fake->txs[i].state = pool_again ? FAKE_POOLED : FAKE_GONE;
     for (size_t i = 0; i < depth; i++)
         fake_mine_empty(fake);
+}
+
+void fake_change(struct chain_fake *fake, enum fake_change_kind kind, uint32_t meter,
+                 uint32_t count, const struct eth_address *signer)
+{
+    if (fake->change_count == FAKE_CHANGES)
+        abort();
+    fake_mine_empty(fake);
+    fake->changes[fake->change_count++] =
+        (struct fake_change){kind, meter, count, *signer, fake->block_count - 1};
 }
 
 void fake_drop_pool(struct chain_fake *fake)

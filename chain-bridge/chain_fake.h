@@ -11,7 +11,7 @@
 
 #include "chain-bridge/chain.h"
 
-enum { FAKE_TXS = 256, FAKE_BLOCKS = 512, FAKE_SKIPS = 16 };
+enum { FAKE_TXS = 256, FAKE_BLOCKS = 512, FAKE_SKIPS = 16, FAKE_CHANGES = 64 };
 
 enum fake_tx_state { FAKE_POOLED, FAKE_MINED, FAKE_GONE };
 
@@ -29,6 +29,17 @@ struct fake_skip {
     uint32_t meter;
     uint32_t timestamp_s;
     uint8_t reason;
+};
+
+/** A change of the registry in the block mined last. */
+enum fake_change_kind { FAKE_REGISTERED, FAKE_ROTATED, FAKE_CLOSED, FAKE_REOPENED };
+
+struct fake_change {
+    enum fake_change_kind kind;
+    uint32_t meter;
+    uint32_t count; /* registered */
+    struct eth_address signer;
+    uint64_t block;
 };
 
 /** Fields are the script: tests read and set them. */
@@ -54,6 +65,10 @@ struct chain_fake {
     size_t tx_count;
     struct chain_block blocks[FAKE_BLOCKS];
     size_t block_count;
+    struct fake_change changes[FAKE_CHANGES];
+    size_t change_count;
+    uint64_t log_range_max; /* 0: none; else CHAIN_TOO_MUCH above it */
+    uint32_t log_queries;
     uint32_t salt;
     uint32_t sends; /* all calls of send */
     bool cancelled;
@@ -66,6 +81,9 @@ void fake_mine(struct chain_fake *fake);
 void fake_mine_empty(struct chain_fake *fake);
 /** Replaces the last depth blocks by as many empty ones; their transactions pool again or not. */
 void fake_reorg(struct chain_fake *fake, size_t depth, bool pool_again);
+/** Puts the change into a block of its own. */
+void fake_change(struct chain_fake *fake, enum fake_change_kind kind, uint32_t meter,
+                 uint32_t count, const struct eth_address *signer);
 void fake_drop_pool(struct chain_fake *fake);
 /** Somebody else's transaction with the account's next nonce, mined at once. */
 void fake_foreign(struct chain_fake *fake);

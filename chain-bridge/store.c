@@ -1,13 +1,79 @@
 #include "chain-bridge/store.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "chain-bridge/schema.h"
 #include "common/buf.h"
 
+/*
+ * Writers of one file take turns in the order they came. SQLite's own waiting is polling: a busy
+ * intake would starve the chain thread.
+ */
+struct turns {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    uint64_t next;    /* ticket to hand out */
+    uint64_t serving; /* whose turn it is */
+    unsigned users;   /* handles that share it */
+};
+
 struct store {
     struct db *db;
+    struct turns *turns;
+    bool holds_turn;
 };
+
+static struct turns *turns_new(void)
+{
+    struct turns *turns = xcalloc(1, sizeof(*turns));
+    pthread_mutex_init(&turns->lock, NULL);
+    pthread_cond_init(&turns->changed, NULL);
+    turns->users = 1;
+    return turns;
+}
+
+static struct turns *turns_share(struct turns *turns)
+{
+    pthread_mutex_lock(&turns->lock);
+    turns->users++;
+    pthread_mutex_unlock(&turns->lock);
+    return turns;
+}
+
+static void turns_leave(struct turns *turns)
+{
+    pthread_mutex_lock(&turns->lock);
+    bool last = --turns->users == 0;
+    pthread_mutex_unlock(&turns->lock);
+    if (!last)
+        return;
+    pthread_cond_destroy(&turns->changed);
+    pthread_mutex_destroy(&turns->lock);
+    free(turns);
+}
+
+static void take_turn(struct store *store)
+{
+    struct turns *turns = store->turns;
+    pthread_mutex_lock(&turns->lock);
+    uint64_t ticket = turns->next++;
+    while (turns->serving != ticket)
+        pthread_cond_wait(&turns->changed, &turns->lock);
+    pthread_mutex_unlock(&turns->lock);
+    store->holds_turn = true;
+}
+
+static void end_turn(struct store *store)
+{
+    if (!store->holds_turn)
+        return;
+    store->holds_turn = false;
+    pthread_mutex_lock(&store->turns->lock);
+    store->turns->serving++;
+    pthread_cond_broadcast(&store->turns->changed);
+    pthread_mutex_unlock(&store->turns->lock);
+}
 
 static int put_identity(struct store *store, const struct store_identity *identity, struct err *err)
 {
@@ -51,6 +117,7 @@ int store_open(struct store **ret_store, const char *path, const struct store_id
                struct err *err)
 {
     struct store *store = xcalloc(1, sizeof(*store));
+    store->turns = turns_new();
     if (db_open(&store->db, path, DB_OWNER, &store_schema, err) < 0)
         goto fail;
     if (check_identity(store, path, identity, err) < 0)
@@ -69,6 +136,7 @@ int store_open_again(struct store **ret_store, const struct store *owner, struct
         free(store);
         return -1;
     }
+    store->turns = turns_share(owner->turns);
     *ret_store = store;
     return 0;
 }
@@ -77,23 +145,32 @@ void store_close(struct store *store)
 {
     if (!store)
         return;
+    end_turn(store);
     db_close(store->db);
+    turns_leave(store->turns);
     free(store);
 }
 
 int store_begin(struct store *store, struct err *err)
 {
-    return db_begin(store->db, err);
+    take_turn(store);
+    if (db_begin(store->db, err) == 0)
+        return 0;
+    end_turn(store);
+    return -1;
 }
 
 int store_commit(struct store *store, struct err *err)
 {
-    return db_commit(store->db, err);
+    int result = db_commit(store->db, err);
+    end_turn(store);
+    return result;
 }
 
 void store_rollback(struct store *store)
 {
     db_rollback(store->db);
+    end_turn(store);
 }
 
 int store_cursor_get(struct store *store, struct store_cursor *ret_cursor, bool *ret_found,

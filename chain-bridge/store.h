@@ -4,7 +4,8 @@
  * Made for one chain, contract and account; opening it for another is refused, and so is a second
  * process (lock). A handle belongs to one thread; store_open_again gives another thread its own
  * connection to the same file. Everything that returned success inside begin..commit is on disk
- * once store_commit returned (WAL, synchronous=FULL).
+ * once store_commit returned (WAL, synchronous=FULL); a commit that fails has rolled back. Handles
+ * of one file take turns in store_begin, in the order they came.
  *
  * The tables are served by store_report.h, store_batch.h and store_quarantine.h.
  */
