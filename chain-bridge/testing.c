@@ -1,5 +1,7 @@
 #include "chain-bridge/testing.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,9 +58,21 @@ void bench_reopen(struct bench *bench)
     must(store_open(&bench->store, bench->store_path, &bench->identity, &err), "store", &err);
 }
 
+static void remove_dir(const char *dir)
+{
+    DIR *entries = opendir(dir);
+    struct dirent *entry;
+    while (entries && (entry = readdir(entries)) != NULL)
+        if (entry->d_name[0] != '.')
+            unlinkat(dirfd(entries), entry->d_name, 0);
+    if (entries)
+        closedir(entries);
+    if (rmdir(dir) < 0)
+        fprintf(stderr, "%s stays\n", dir);
+}
+
 void bench_close(struct bench *bench)
 {
-    char command[128];
     store_close(bench->store);
     signer_free(bench->meter_signer);
     signer_free(bench->server_signer);
@@ -66,9 +80,7 @@ void bench_close(struct bench *bench)
     log_free(bench->log);
     clock_free(bench->clock);
     pthread_mutex_destroy(&bench->heard.lock);
-    snprintf(command, sizeof(command), "rm -rf '%s'", bench->dir);
-    if (system(command) != 0)
-        fprintf(stderr, "%s stays\n", bench->dir);
+    remove_dir(bench->dir);
 }
 
 static void hear_receipt(void *cookie, const char *serial, const struct receipt *receipt)
