@@ -378,6 +378,7 @@ static enum chain_result fake_receipts(struct chain *chain, struct chain_receipt
                                                  .block_hash = fake->blocks[tx->block].hash,
                                                  .gas_used = 50000,
                                                  .gas_price_wei = 7};
+        ret_receipts[i].block_hash.b[0] ^= fake->stale_receipts;
     }
     return reach(fake, err);
 }

@@ -56,6 +56,7 @@ struct chain_fake {
     uint64_t balance_gwei;
     uint64_t nonce_base;            /* transactions before the test */
     int64_t nonce_wrong_by;         /* added to every answer about `latest` */
+    bool stale_receipts;            /* receipts name blocks that are not the chain's */
     bool swallow;                   /* answers CHAIN_SENT and keeps nothing */
     enum chain_send_kind next_send; /* once; CHAIN_SENT: as it is */
     uint64_t revert_nonces;         /* bit per nonce - nonce_base */

@@ -154,6 +154,18 @@ static void what_a_reorg_undid_is_undone(void **state)
     assert_true(heard_alarm(&world->bench.heard, "reorg"));
 }
 
+static void a_reorg_is_noticed_when_the_chain_has_grown_past_it(void **state)
+{
+    struct world *world = *state;
+    fake_change(&world->fake, FAKE_REGISTERED, BENCH_METER(1), 1, &world->signers[0]);
+    assert_int_equal(poll(world), 0);
+    fake_reorg(&world->fake, 1, false);
+    for (int i = 0; i < 5; i++)
+        fake_mine_empty(&world->fake);
+    assert_int_equal(poll(world), 0);
+    meter_is(world, BENCH_METER(1), METER_UNKNOWN, NULL);
+}
+
 static void a_node_that_lags_changes_nothing(void **state)
 {
     struct world *world = *state;
@@ -212,6 +224,7 @@ int main(void)
         TEST(changes_apply_in_order),
         TEST(a_restart_goes_on_where_it_was),
         TEST(what_a_reorg_undid_is_undone),
+        TEST(a_reorg_is_noticed_when_the_chain_has_grown_past_it),
         TEST(a_node_that_lags_changes_nothing),
         TEST(a_range_limit_is_halved_under),
         TEST(an_absent_node_leaves_the_cursor),
