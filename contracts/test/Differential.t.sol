@@ -66,14 +66,15 @@ contract DifferentialTest is Fixture {
         bytes memory head = abi.encodePacked(header(NOW - 100, 1), uint8(0x0f), uint8(1), uint16(10));
         bytes memory more = abi.encodePacked(uint32(4), uint32(4), uint32(4), uint32(4));
         _compare("full", abi.encodePacked(head, uint16(0), top, top));
+        head = abi.encodePacked(header(NOW - 50, 1), uint8(0x0f), uint8(1), uint16(10));
         for (uint48 over = 0; over < 3; ++over) {
             _compare(
                 bytes32(uint256(over + 1)),
-                abi.encodePacked(head, uint16(0x0108), uint48((1 << 48) - 1 - over), top, more)
+                abi.encodePacked(head, uint16(0x0408), uint48((1 << 48) - 1 - over), top, more)
             );
             _compare(
                 bytes32(uint256(over + 11)),
-                abi.encodePacked(head, uint16(0x0102), top, uint48((1 << 48) - 1 - over), more)
+                abi.encodePacked(head, uint16(0x0402), top, uint48((1 << 48) - 1 - over), more)
             );
         }
         // A second meter: times that add up to more than 2^32, twice over.
