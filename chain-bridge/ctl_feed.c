@@ -79,7 +79,7 @@ static int connect_feed(struct ctl_feed *feed, const struct ctl_feed_config *con
                             "makes a certificate)");
     if (pki_common_name(name, sizeof(name), config->cert, err) != 0)
         return -1;
-    snprintf(id, sizeof(id), "%s-%ld", name, (long)getpid());
+    snprintf(id, sizeof(id), "%s~%ld", name, (long)getpid());
     snprintf(filter, sizeof(filter), "amr/v1/%u/#", (unsigned)config->group);
     struct mqtt_config mqtt = {
         .servers = config->servers,

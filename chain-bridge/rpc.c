@@ -277,7 +277,7 @@ static void back_off(struct rpc *rpc)
     uint32_t next = rpc->retry_ms == 0 ? rpc->config.retry_min_ms : rpc->retry_ms * 2;
     rpc->retry_ms = next > rpc->config.retry_max_ms ? rpc->config.retry_max_ms : next;
     uint16_t random = 0;
-    (void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+    (void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
     uint64_t pause_us = (uint64_t)rpc->retry_ms * (750 + random % 500);
     rpc->retry_at_us = lws_now_usecs() + (int64_t)pause_us;
 }
@@ -408,6 +408,15 @@ static int parse_urls(struct rpc *rpc, const char *text, struct err *err)
     return rpc->url_count > 0 ? 0 : err_set(err, "no node URL is given");
 }
 
+static bool uses_tls(const struct rpc *rpc)
+{
+    for (size_t i = 0; i < rpc->url_count; i++) {
+        if (rpc->urls[i].tls)
+            return true;
+    }
+    return false;
+}
+
 static uint32_t or_default(uint32_t value, uint32_t fallback)
 {
     return value != 0 ? value : fallback;
@@ -424,8 +433,8 @@ struct rpc *rpc_new(const struct rpc_config *config, struct err *err)
     rpc->config.retry_max_ms = or_default(config->retry_max_ms, RETRY_MAX_MS);
     rpc->next_id = 1;
     if (parse_urls(rpc, config->urls, err) == 0)
-        rpc->link = rpc_link_new(config->ca_file, or_default(config->reply_max, REPLY_MAX),
-                                 on_message, rpc, err);
+        rpc->link = rpc_link_new(uses_tls(rpc), config->ca_file,
+                                 or_default(config->reply_max, REPLY_MAX), on_message, rpc, err);
     if (rpc->link == NULL) {
         rpc_free(rpc);
         return NULL;

@@ -286,12 +286,15 @@ static int link_callback(struct lws *wsi, enum lws_callback_reasons reason, void
 
 /* LIFE */
 
+/* libwebsockets runs ripe timers before it polls, and then polls up to the next one: a timer that
+ * was ripe at once must end that very poll. */
 static void timer_fired(lws_sorted_usec_list_t *timer)
 {
-    (void)timer; /* it only ends the wait in lws_service */
+    struct rpc_link *link = lws_container_of(timer, struct rpc_link, timer);
+    lws_cancel_service(link->context);
 }
 
-struct rpc_link *rpc_link_new(const char *ca_file, size_t message_max,
+struct rpc_link *rpc_link_new(bool tls, const char *ca_file, size_t message_max,
                               void (*on_message)(void *cookie, const char *text, size_t len),
                               void *cookie, struct err *err)
 {
@@ -301,9 +304,9 @@ struct rpc_link *rpc_link_new(const char *ca_file, size_t message_max,
         .protocols = PROTOCOLS,
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
-        .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+        .options = (tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0) |
                    (ca_file != NULL ? LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS : 0),
-        .client_ssl_ca_filepath = ca_file,
+        .client_ssl_ca_filepath = tls ? ca_file : NULL,
         .http_proxy_address = "", /* a node is ours: never by way of $http_proxy */
         .retry_and_idle_policy = &LIVENESS,
         .user = link,

@@ -38,8 +38,9 @@ enum rpc_link_state {
 
 struct rpc_link;
 
-/** on_message gets every whole message, within rpc_link_service. ca_file NULL: the system's. */
-struct rpc_link *rpc_link_new(const char *ca_file, size_t message_max,
+/** on_message gets every whole message, within rpc_link_service. Only with tls are certificates
+ * loaded: from ca_file, or the system's where that is NULL. */
+struct rpc_link *rpc_link_new(bool tls, const char *ca_file, size_t message_max,
                               void (*on_message)(void *cookie, const char *text, size_t len),
                               void *cookie, struct err *err) AMR_NODISCARD;
 void rpc_link_free(struct rpc_link *link);
