@@ -10,12 +10,6 @@
 
 #include "chain-bridge/bridge.h"
 
-static int complain(const struct err *err, enum bridge_exit code)
-{
-    fprintf(stderr, "amr-bridge: %s\n", err->text);
-    return (int)code;
-}
-
 /* Until SIGTERM or SIGINT; a tick a second. */
 static void wait_for_end(struct bridge *bridge, const sigset_t *signals, struct log *log)
 {
@@ -59,21 +53,32 @@ static int run(const struct config *config, const struct clock *clock, struct lo
     return (int)code;
 }
 
+/* OPTIONS_RUN only with a configuration that makes sense. */
+static enum options_result read_config(struct options *options, struct config *config, int argc,
+                                       char **argv, struct err *err)
+{
+    int left = 0;
+    enum options_result parsed = options_parse(options, &left, argc, argv, err);
+    if (parsed != OPTIONS_RUN)
+        return parsed;
+    if (left > 0) {
+        err_set(err, "unexpected argument '%s'", argv[1]);
+        return OPTIONS_WRONG;
+    }
+    return config_check(config, err) < 0 ? OPTIONS_WRONG : OPTIONS_RUN;
+}
+
 int main(int argc, char **argv)
 {
     struct err err = ERR_INIT;
     struct config config = {0};
-    int left;
     struct options *options = config_options(&config);
-    enum options_result parsed = options_parse(options, &left, argc, argv, &err);
+    enum options_result parsed = read_config(options, &config, argc, argv, &err);
     int code = BRIDGE_OK;
-    if (parsed == OPTIONS_RUN && left > 0)
-        code = complain((err_set(&err, "unexpected argument '%s'", argv[1]), &err), BRIDGE_USAGE);
-    else if (parsed == OPTIONS_RUN && config_check(&config, &err) < 0)
-        code = complain(&err, BRIDGE_USAGE);
-    else if (parsed == OPTIONS_WRONG)
-        code = complain(&err, BRIDGE_USAGE);
-    else if (parsed == OPTIONS_RUN) {
+    if (parsed == OPTIONS_WRONG) {
+        fprintf(stderr, "amr-bridge: %s\n", err.text);
+        code = BRIDGE_USAGE;
+    } else if (parsed == OPTIONS_RUN) {
         struct clock *clock = clock_system_new();
         struct log *log = log_new("bridge", STDERR_FILENO, config.log_min, clock);
         code = run(&config, clock, log);
