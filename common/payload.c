@@ -5,6 +5,7 @@
 
 #include "common/hex.h"
 #include "common/json.h"
+#include "common/json_scan.h"
 
 #define VERSION         1
 #define NOT_AFTER_S_MAX ((UINT64_C(1) << 40) - 1)
@@ -27,12 +28,17 @@ static void append_signature(struct buf *out, const struct eth_signature *signat
     buf_printf(out, "\"}");
 }
 
+static int too_long(size_t len, struct err *err)
+{
+    return err_set(err, "%zu bytes where at most %d are allowed", len, PAYLOAD_MAX);
+}
+
 /* Opens the object, checks "v" and hands out the reader; the caller decrefs the value. */
 static json_t *open_object(struct json_reader *reader, const void *data, size_t len,
                            struct err *err)
 {
     if (len > PAYLOAD_MAX) {
-        err_set(err, "%zu bytes where at most %d are allowed", len, PAYLOAD_MAX);
+        too_long(len, err);
         return NULL;
     }
     json_t *value = json_parse(data, len, err);
@@ -48,11 +54,19 @@ static uint32_t take_u32(struct json_reader *reader, const char *key)
     return (uint32_t)json_take_uint(reader, key, 0, UINT32_MAX);
 }
 
-static void take_signature(struct json_reader *reader, struct eth_signature *ret_signature)
+/* One pass over the rows' keys, for what meters send by the thousand. */
+static int scan(void *ret_struct, const struct scan_row *rows, size_t row_count, const void *data,
+                size_t len, struct err *err)
 {
-    json_take_hex(reader, "sig", ret_signature->b, sizeof(ret_signature->b));
-    if (!reader->failed && ret_signature->b[64] != 27 && ret_signature->b[64] != 28)
-        json_fail(reader, "'sig' does not end in 1b or 1c");
+    if (len > PAYLOAD_MAX)
+        return too_long(len, err);
+    return json_scan(ret_struct, rows, row_count, data, len, err);
+}
+
+static int check_signature(const struct eth_signature *signature, struct err *err)
+{
+    uint8_t v = signature->b[64];
+    return v == 27 || v == 28 ? 0 : err_set(err, "'sig' does not end in 1b or 1c");
 }
 
 void payload_report_print(struct buf *out, const struct report *report)
@@ -71,54 +85,33 @@ void payload_report_print(struct buf *out, const struct report *report)
     append_signature(out, &report->signature);
 }
 
-static void take_reading(struct json_reader *outer, json_t *value, uint32_t index,
-                         struct reading *ret_reading)
-{
-    struct json_reader reader;
-    struct err err = ERR_INIT;
+static const struct scan_row READING_ROWS[] = {
+    SCAN_UINT(struct reading, timestamp_s, "t", 1, UINT32_MAX),
+    SCAN_UINT(struct reading, import_wh, "import_wh", 0, READING_WH_MAX),
+    SCAN_UINT(struct reading, export_wh, "export_wh", 0, READING_WH_MAX),
+    SCAN_UINT(struct reading, quality, "quality", 0, QUALITY_ALL),
+};
 
-    json_reader_init(&reader, value, &err);
-    ret_reading->timestamp_s = (uint32_t)json_take_uint(&reader, "t", 1, UINT32_MAX);
-    ret_reading->import_wh = json_take_uint(&reader, "import_wh", 0, READING_WH_MAX);
-    ret_reading->export_wh = json_take_uint(&reader, "export_wh", 0, READING_WH_MAX);
-    ret_reading->quality = (uint8_t)json_take_uint(&reader, "quality", 0, QUALITY_ALL);
-    if (json_done(&reader))
-        json_fail(outer, "readings[%" PRIu32 "]: %.200s", index, err.text);
-}
-
-static void take_readings(struct json_reader *reader, struct report *ret_report)
-{
-    json_t *array = json_take(reader, "readings", true);
-
-    if (!array)
-        return;
-    size_t count = json_array_size(array); /* 0 where it is no array */
-    if (count < 1 || count > REPORT_READINGS_MAX) {
-        json_fail(reader, "'readings' is not an array of 1 to %d", REPORT_READINGS_MAX);
-        return;
-    }
-    ret_report->count = (uint32_t)count;
-    for (uint32_t i = 0; i < ret_report->count && !reader->failed; i++)
-        take_reading(reader, json_array_get(array, i), i, &ret_report->readings[i]);
-}
+static const struct scan_row REPORT_ROWS[] = {
+    SCAN_CONSTANT("v", VERSION),
+    SCAN_UINT(struct report, meter, "meter", 0, UINT32_MAX),
+    SCAN_UINT(struct report, sequence, "sequence", 0, UINT32_MAX),
+    SCAN_ARRAY(struct report, readings, count, "readings", 1, REPORT_READINGS_MAX, READING_ROWS),
+    SCAN_HEX(struct report, signature.b, "sig"),
+};
 
 int payload_report_parse(struct report *ret_report, const void *data, size_t len, struct err *err)
 {
-    struct json_reader reader;
-    struct report report = {0};
-    json_t *value = open_object(&reader, data, len, err);
+    struct report report; /* large: filled as far as the readings go, and copied so */
 
-    if (!value)
+    if (scan(&report, REPORT_ROWS, AMR_COUNT(REPORT_ROWS), data, len, err) ||
+        check_signature(&report.signature, err) || report_check(&report, err))
         return -1;
-    report.meter = take_u32(&reader, "meter");
-    report.sequence = take_u32(&reader, "sequence");
-    take_readings(&reader, &report);
-    take_signature(&reader, &report.signature);
-    int result = json_done(&reader);
-    json_decref(value);
-    if (result || report_check(&report, err))
-        return -1;
-    *ret_report = report;
+    ret_report->meter = report.meter;
+    ret_report->sequence = report.sequence;
+    ret_report->count = report.count;
+    memcpy(ret_report->readings, report.readings, report.count * sizeof(report.readings[0]));
+    ret_report->signature = report.signature;
     return 0;
 }
 
@@ -131,25 +124,25 @@ void payload_event_print(struct buf *out, const struct meter_event *event)
     append_signature(out, &event->signature);
 }
 
+static const struct scan_row EVENT_ROWS[] = {
+    SCAN_CONSTANT("v", VERSION),
+    SCAN_UINT(struct meter_event, meter, "meter", 0, UINT32_MAX),
+    SCAN_UINT(struct meter_event, sequence, "sequence", 0, UINT32_MAX),
+    SCAN_UINT(struct meter_event, timestamp_s, "t", 0, UINT32_MAX),
+    SCAN_UINT(struct meter_event, code, "code", 0, UINT16_MAX),
+    SCAN_HEX(struct meter_event, signature.b, "sig"),
+};
+
 int payload_event_parse(struct meter_event *ret_event, const void *data, size_t len,
                         struct err *err)
 {
-    struct json_reader reader;
-    struct meter_event event = {0};
-    json_t *value = open_object(&reader, data, len, err);
+    struct meter_event event;
 
-    if (!value)
+    if (scan(&event, EVENT_ROWS, AMR_COUNT(EVENT_ROWS), data, len, err) ||
+        check_signature(&event.signature, err))
         return -1;
-    event.meter = take_u32(&reader, "meter");
-    event.sequence = take_u32(&reader, "sequence");
-    event.timestamp_s = take_u32(&reader, "t");
-    event.code = (uint16_t)json_take_uint(&reader, "code", 0, UINT16_MAX);
-    take_signature(&reader, &event.signature);
-    int result = json_done(&reader);
-    json_decref(value);
-    if (result == 0)
-        *ret_event = event;
-    return result;
+    *ret_event = event;
+    return 0;
 }
 
 void payload_command_print(struct buf *out, const struct command *command)
@@ -162,26 +155,26 @@ void payload_command_print(struct buf *out, const struct command *command)
     append_signature(out, &command->signature);
 }
 
+static const struct scan_row COMMAND_ROWS[] = {
+    SCAN_CONSTANT("v", VERSION),
+    SCAN_UINT(struct command, id, "id", 1, INT64_MAX),
+    SCAN_UINT(struct command, meter, "meter", 0, UINT32_MAX),
+    SCAN_UINT(struct command, kind, "kind", 0, UINT8_MAX),
+    SCAN_UINT(struct command, argument, "argument", 0, UINT32_MAX),
+    SCAN_UINT(struct command, not_after_s, "not_after", 0, NOT_AFTER_S_MAX),
+    SCAN_HEX(struct command, signature.b, "sig"),
+};
+
 int payload_command_parse(struct command *ret_command, const void *data, size_t len,
                           struct err *err)
 {
-    struct json_reader reader;
-    struct command command = {0};
-    json_t *value = open_object(&reader, data, len, err);
+    struct command command;
 
-    if (!value)
+    if (scan(&command, COMMAND_ROWS, AMR_COUNT(COMMAND_ROWS), data, len, err) ||
+        check_signature(&command.signature, err))
         return -1;
-    command.id = json_take_uint(&reader, "id", 1, INT64_MAX);
-    command.meter = take_u32(&reader, "meter");
-    command.kind = (uint8_t)json_take_uint(&reader, "kind", 0, UINT8_MAX);
-    command.argument = take_u32(&reader, "argument");
-    command.not_after_s = json_take_uint(&reader, "not_after", 0, NOT_AFTER_S_MAX);
-    take_signature(&reader, &command.signature);
-    int result = json_done(&reader);
-    json_decref(value);
-    if (result == 0)
-        *ret_command = command;
-    return result;
+    *ret_command = command;
+    return 0;
 }
 
 void payload_result_print(struct buf *out, const struct command_result *result)
@@ -192,25 +185,25 @@ void payload_result_print(struct buf *out, const struct command_result *result)
     append_signature(out, &result->signature);
 }
 
+static const struct scan_row RESULT_ROWS[] = {
+    SCAN_CONSTANT("v", VERSION),
+    SCAN_UINT(struct command_result, id, "id", 1, INT64_MAX),
+    SCAN_UINT(struct command_result, meter, "meter", 0, UINT32_MAX),
+    SCAN_UINT(struct command_result, outcome, "outcome", 0, UINT8_MAX),
+    SCAN_UINT(struct command_result, timestamp_s, "t", 0, UINT32_MAX),
+    SCAN_HEX(struct command_result, signature.b, "sig"),
+};
+
 int payload_result_parse(struct command_result *ret_result, const void *data, size_t len,
                          struct err *err)
 {
-    struct json_reader reader;
-    struct command_result parsed = {0};
-    json_t *value = open_object(&reader, data, len, err);
+    struct command_result result;
 
-    if (!value)
+    if (scan(&result, RESULT_ROWS, AMR_COUNT(RESULT_ROWS), data, len, err) ||
+        check_signature(&result.signature, err))
         return -1;
-    parsed.id = json_take_uint(&reader, "id", 1, INT64_MAX);
-    parsed.meter = take_u32(&reader, "meter");
-    parsed.outcome = (uint8_t)json_take_uint(&reader, "outcome", 0, UINT8_MAX);
-    parsed.timestamp_s = take_u32(&reader, "t");
-    take_signature(&reader, &parsed.signature);
-    int result = json_done(&reader);
-    json_decref(value);
-    if (result == 0)
-        *ret_result = parsed;
-    return result;
+    *ret_result = result;
+    return 0;
 }
 
 void payload_receipt_print(struct buf *out, const struct receipt *receipt)
