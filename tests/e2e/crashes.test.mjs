@@ -1,13 +1,13 @@
 // kill -9 at any part, in the middle of work: every report that a meter wrote down is sealed exactly
 // once. The checker finds missing, doubled and altered ones.
 import assert from 'node:assert/strict';
-import { scenario, until } from './harness.mjs';
+import { scenario, seconds, until } from './harness.mjs';
 
 const sealedBy = (stage, meter) => stage.exportOf(meter).filter((r) => r.state === 'sealed').length;
 
 async function startMeters(stage) {
   const meters = ['M-01', 'M-02'].map((serial) => stage.addMeter(serial));
-  for (const meter of meters) meter.start();
+  await stage.startMeters(...meters);
   await until('each meter to have a sealed report', () =>
     meters.every((m) => sealedBy(stage, m) >= 1)
   );
@@ -37,7 +37,7 @@ async function goOnAndCompare(stage, meters) {
 scenario('a bridge killed again and again loses and doubles nothing', async (stage) => {
   const meters = await startMeters(stage);
   for (let i = 0; i < 4; i++) {
-    await stage.bridge.says([/report|batch/][0]);
+    await stage.bridge.says(/batch sealed/);
     await stage.bridge.kill();
     await stage.restartBridge();
   }
@@ -63,11 +63,8 @@ scenario(
 scenario('a broker killed with everything it had in memory loses nothing', async (stage) => {
   const meters = await startMeters(stage);
   for (let i = 0; i < 2; i++) {
-    const known = meters.map((meter) => stage.exportOf(meter).length);
     await stage.broker.kill();
-    await until('the meters to go on measuring', () =>
-      meters.every((meter, j) => stage.exportOf(meter).length >= known[j] + 2)
-    );
+    await seconds(3); // readings pile up in the meters
     await stage.restartBroker();
   }
   await goOnAndCompare(stage, meters);
@@ -77,7 +74,7 @@ scenario('a killed meter goes on where it was', async (stage) => {
   const meters = await startMeters(stage);
   for (const meter of meters) {
     await meter.kill();
-    meter.start();
+    await stage.startMeters(meter);
   }
   await goOnAndCompare(stage, meters);
 });

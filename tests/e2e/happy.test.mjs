@@ -19,7 +19,7 @@ scenario(
       stage.addMeter('M-02'),
       stage.addMeter('P1-01', `p1:tcp://${address}`),
     ];
-    for (const meter of meters) meter.start();
+    await stage.startMeters(...meters);
 
     await until('every meter to have 3 sealed reports', () =>
       meters.every((meter) => stage.exportOf(meter).filter((r) => r.state === 'sealed').length >= 3)
@@ -31,7 +31,7 @@ scenario(
     assert.equal(counts.rejected, 0);
     assert.equal(new Set(reports.map((r) => r.meter)).size, 3);
 
-    const rows = JSON.parse(stage.ctl('readings', '--json', ...stage.onChain));
+    const rows = JSON.parse(stage.ctl('readings', 'all', '--json', ...stage.onChain));
     assert.equal(rows.length, counts.readings);
   }
 );

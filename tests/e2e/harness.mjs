@@ -27,7 +27,7 @@ import { createPublicClient, http } from 'viem';
 import { openLedger } from '../verify/ledger.mjs';
 import { check, parseExport } from '../verify/verify.mjs';
 import { Client, Household } from './household.mjs';
-import { Program, brokenLines, freePort, leftRunning, run, until } from './processes.mjs';
+import { Program, brokenLines, freePort, leftRunning, run, seconds, until } from './processes.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const PRESET = process.env.AMR_PRESET ?? 'dev';
@@ -196,6 +196,16 @@ export class Stage {
     return household;
   }
 
+  /** The authority's signature under a request, without a registration on chain. */
+  certify(csr) {
+    const pki = (name) => this.path('pki', name);
+    const made = run('openssl', [
+      ...['x509', '-req', '-in', csr, '-days', 2, '-copy_extensions', 'copy', '-CAcreateserial'],
+      ...['-CA', pki('ca.crt'), '-CAkey', pki('ca.key'), '-out', csr.replace(/csr$/, 'crt')],
+    ]);
+    assert.equal(made.code, 0, made.stderr);
+  }
+
   async startBroker() {
     const user = brokerUser();
     const at = (name) => this.path('broker', name);
@@ -262,6 +272,28 @@ export class Stage {
     await this.restartBridge();
   }
 
+  /** Another bridge of the same group, with an account and certificate of its own; not started. */
+  secondBridge(name, account) {
+    this.ctl('pki', 'issue', '--dir', this.path('pki'), '--role', 'bridge', '--name', name);
+    const file = (kind) => [
+      '--' + kind,
+      this.path('pki', `${name}.${kind === 'cert' ? 'crt' : 'key'}`),
+    ];
+    const own = ['--client-id', name, ...file('cert'), ...file('key'), ...account];
+    const files = [
+      '--store',
+      this.path('state', `${name}.db`),
+      '--registry',
+      this.path('state', `${name}-registry.db`),
+    ];
+    return this.program(
+      `bridge-${name}`,
+      join(BIN, 'amr-bridge'),
+      [...this.bridgeOptions(), ...own, ...files],
+      SANITIZERS
+    );
+  }
+
   restartBridge() {
     return this.bridge.start().says(/ ready meters=/);
   }
@@ -287,6 +319,12 @@ export class Stage {
     Object.assign(meter, { serial, store: this.path('meters', `${serial}.db`) });
     this.meters.push(meter);
     return meter;
+  }
+
+  /** Starts them (again) and waits until their stores are open. */
+  async startMeters(...meters) {
+    for (const meter of meters) meter.start();
+    for (const meter of meters) await meter.says(/ info meter: started /);
   }
 
   /** The meter's own account of its reports. */
@@ -396,4 +434,4 @@ export function scenario(name, options, body) {
   });
 }
 
-export { run, until };
+export { run, seconds, until };

@@ -23,6 +23,12 @@ export async function until(what, ask, deadlineMs = DEADLINE_MS) {
   }
 }
 
+/** Lets a while of the meters' time pass, in which they measure on: their clock is the wall's. */
+export function seconds(count) {
+  const end = Date.now() + count * 1000;
+  return until(`${count} s to pass`, () => Date.now() >= end, count * 1000 + DEADLINE_MS);
+}
+
 /** `value`, or a failure when it takes too long. */
 export function within(what, promise, deadlineMs = DEADLINE_MS) {
   let timer;
