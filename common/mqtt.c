@@ -73,6 +73,7 @@ struct mqtt {
     uint32_t retry_min_ms;
     uint32_t retry_max_ms;
 
+    MQTTAsync anchor; /* never connects: keeps Paho from tearing itself down between attempts */
     pthread_t connector;
     bool started;
 
@@ -199,9 +200,8 @@ static void on_subscribe_failure(void *cookie, MQTTAsync_failureData5 *data)
 }
 
 /** How many messages the broker lets be unacknowledged; Paho itself stops one short of it. */
-static void read_window(struct mqtt *mqtt, const MQTTAsync_successData5 *data)
+static void read_window(struct mqtt *mqtt, MQTTProperties *properties)
 {
-    MQTTProperties *properties = (MQTTProperties *)(uintptr_t)&data->properties;
     int64_t maximum = 65535;
 
     if (MQTTProperties_hasProperty(properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM))
@@ -217,7 +217,7 @@ static void on_connect_success(void *cookie, MQTTAsync_successData5 *data)
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
     int rc;
 
-    read_window(mqtt, data);
+    read_window(mqtt, &data->properties);
     if (mqtt->filter_count == 0) {
         link_is_up(mqtt);
         return;
@@ -272,13 +272,9 @@ static void pending_finish(struct pending *pending, int reason)
     uint64_t tag = pending->tag;
 
     pthread_mutex_lock(&mqtt->lock);
-    if (pending->topic) {
-        TAILQ_REMOVE(&mqtt->waiting, pending, link);
-        mqtt->waiting_count--;
-    } else {
-        TAILQ_REMOVE(&mqtt->inflight, pending, link);
-        mqtt->sent--;
-    }
+    TAILQ_REMOVE(&mqtt->inflight, pending, link);
+    mqtt->sent -= pending->topic ? 0 : 1;
+    mqtt->waiting_count -= pending->topic ? 1 : 0;
     pthread_mutex_unlock(&mqtt->lock);
     pending_free(pending);
     if (mqtt->handlers.on_published)
@@ -399,7 +395,7 @@ int mqtt_publish(struct mqtt *mqtt, const char *topic, const void *payload, size
 
 bool mqtt_connected(const struct mqtt *mqtt)
 {
-    struct mqtt *m = (struct mqtt *)(uintptr_t)mqtt;
+    struct mqtt *m = (struct mqtt *)mqtt;
     bool up;
 
     pthread_mutex_lock(&m->lock);
@@ -552,10 +548,11 @@ static void attempt_end(struct mqtt *mqtt)
         say_disconnect(mqtt, mqtt->stop_timeout_ms);
     if (mqtt->handle)
         MQTTAsync_destroy(&mqtt->handle); /* calls on_publish_failure for most of them */
-    while (!TAILQ_EMPTY(&mqtt->inflight))
-        pending_finish(TAILQ_FIRST(&mqtt->inflight), -1);
-    while (!TAILQ_EMPTY(&mqtt->waiting))
-        pending_finish(TAILQ_FIRST(&mqtt->waiting), -1);
+    TAILQ_CONCAT(&mqtt->inflight, &mqtt->waiting, link);
+    for (struct pending *p = TAILQ_FIRST(&mqtt->inflight), *next; p; p = next) {
+        next = TAILQ_NEXT(p, link);
+        pending_finish(p, -1);
+    }
 }
 
 /** Somewhere between half of ms and ms, so that many clients do not come back as one. */
@@ -743,6 +740,9 @@ struct mqtt *mqtt_new(const struct mqtt_config *config, const struct mqtt_handle
 
 int mqtt_start(struct mqtt *mqtt, struct err *err)
 {
+    if (MQTTAsync_create(&mqtt->anchor, mqtt->servers[0], mqtt->client_id,
+                         MQTTCLIENT_PERSISTENCE_NONE, NULL) != MQTTASYNC_SUCCESS)
+        return err_set(err, "start the MQTT library");
     errno = pthread_create(&mqtt->connector, NULL, connector_main, mqtt);
     if (errno)
         return err_errno(err, "start the MQTT thread");
@@ -774,6 +774,7 @@ void mqtt_free(struct mqtt *mqtt)
     if (!mqtt)
         return;
     mqtt_stop(mqtt, 0);
+    MQTTAsync_destroy(&mqtt->anchor);
     free_list(mqtt->servers, mqtt->server_count);
     free_list(mqtt->filters, mqtt->filter_count);
     free(mqtt->filter_qos);
