@@ -262,7 +262,6 @@ static void check_timeout(struct agent *agent)
                 agent->inflight);
     agent->backoff += agent->backoff < BACKOFF_MAX ? 1 : 0;
     restart_round(agent);
-    return;
 }
 
 static int send_reports(struct agent *agent, struct err *err)

@@ -26,7 +26,7 @@ struct sent {
 };
 
 struct bench {
-    const char *path;
+    char *path;
     struct clock *clock;
     struct log *log;
     struct signer *signer;
@@ -134,7 +134,7 @@ static void bench_free(struct bench *bench)
     log_free(bench->log);
     signer_free(bench->signer);
     recoverer_free(bench->recoverer);
-    free((char *)(uintptr_t)bench->path);
+    free(bench->path);
     free(bench);
 }
 
@@ -255,7 +255,7 @@ static uint64_t in_state(const struct bench *bench, enum report_state state)
 static void readings_stand_on_wall_clock_boundaries(void **state)
 {
     struct bench *bench = bench_new(state, "boundary.db");
-    struct report report;
+    struct report report = {0};
 
     start(bench);
     connect_link(bench);
@@ -300,7 +300,7 @@ static void a_start_says_who_and_that_power_is_up(void **state)
 static void a_kill_between_storing_and_sending_loses_nothing(void **state)
 {
     struct bench *bench = bench_new(state, "kill.db");
-    struct report report;
+    struct report report = {0};
 
     start(bench);
     connect_link(bench);
@@ -322,8 +322,8 @@ static void a_kill_between_storing_and_sending_loses_nothing(void **state)
 static void what_has_no_receipt_is_sent_again_the_same(void **state)
 {
     struct bench *bench = bench_new(state, "resend.db");
-    struct report first;
-    struct report again;
+    struct report first = {0};
+    struct report again = {0};
     unsigned from;
 
     bench->config.interval_s = 100;
@@ -356,7 +356,7 @@ static void what_has_no_receipt_is_sent_again_the_same(void **state)
 static void a_reconnect_sends_what_is_not_stored(void **state)
 {
     struct bench *bench = bench_new(state, "reconnect.db");
-    struct report report;
+    struct report report = {0};
     unsigned from;
 
     start(bench);
@@ -376,7 +376,7 @@ static void a_reconnect_sends_what_is_not_stored(void **state)
 static void no_more_than_the_window_is_without_receipt(void **state)
 {
     struct bench *bench = bench_new(state, "window.db");
-    struct report report;
+    struct report report = {0};
 
     bench->config.ack_timeout_ms = 3600000;
     start(bench);
@@ -478,7 +478,7 @@ static void an_unusable_receipt_changes_nothing(void **state)
 static void the_sequence_survives_a_restart(void **state)
 {
     struct bench *bench = bench_new(state, "sequence.db");
-    struct report report;
+    struct report report = {0};
     unsigned from;
 
     start(bench);
@@ -498,7 +498,7 @@ static void the_sequence_survives_a_restart(void **state)
 static void readings_wait_for_a_report_of_the_wanted_size(void **state)
 {
     struct bench *bench = bench_new(state, "size.db");
-    struct report report;
+    struct report report = {0};
 
     bench->config.readings_per_report = 4;
     start(bench);
@@ -566,7 +566,7 @@ static void a_falling_register_is_told_and_not_reported(void **state)
 static void a_clock_set_forward_leaves_a_gap_and_a_mark(void **state)
 {
     struct bench *bench = bench_new(state, "forward.db");
-    struct report report;
+    struct report report = {0};
     unsigned from;
 
     start(bench);
@@ -588,7 +588,7 @@ static void a_clock_set_forward_leaves_a_gap_and_a_mark(void **state)
 static void a_clock_set_back_makes_no_reading_twice(void **state)
 {
     struct bench *bench = bench_new(state, "back.db");
-    struct report report;
+    struct report report = {0};
     unsigned from;
 
     start(bench);

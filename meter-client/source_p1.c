@@ -324,7 +324,7 @@ static void p1_close(void *self)
 static void *p1_open(const char *address, const struct source_config *config, struct err *err)
 {
     struct p1_source *source = xcalloc(1, sizeof(*source));
-    enum p1_checksum checksum;
+    enum p1_checksum checksum = P1_CHECKSUM_AUTO;
 
     source->fd = -1;
     source->clock = config->clock;
