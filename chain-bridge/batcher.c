@@ -140,7 +140,8 @@ static int scan(struct batcher *batcher)
 static int build(struct batcher *batcher, uint32_t *ret_wait_ms)
 {
     uint64_t due_ms = batcher->oldest_ms + batcher->config.age_ms;
-    if (!batcher->full && batcher->now_ms < due_ms) {
+    bool jumped = batcher->oldest_ms > batcher->now_ms; /* the clock, back: age says nothing */
+    if (!batcher->full && !jumped && batcher->now_ms < due_ms) {
         *ret_wait_ms = (uint32_t)(due_ms - batcher->now_ms);
         return 0;
     }

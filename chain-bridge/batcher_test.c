@@ -80,6 +80,14 @@ static void a_batch_is_due_when_its_oldest_report_is_old_enough(void **state)
     assert_int_equal(world->plan->count, 1);
 }
 
+static void a_clock_set_back_does_not_hold_up_a_batch(void **state)
+{
+    struct world *world = *state;
+    bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
+    clock_set_unix_ms(world->bench.clock, (uint64_t)(BENCH_UNIX_S - 86400) * 1000);
+    assert_int_equal(next(world), 1);
+}
+
 static void a_full_batch_is_due_at_once(void **state)
 {
     struct world *world = *state;
@@ -198,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(nothing_waiting_makes_no_batch),
         TEST(a_batch_is_due_when_its_oldest_report_is_old_enough),
+        TEST(a_clock_set_back_does_not_hold_up_a_batch),
         TEST(a_full_batch_is_due_at_once),
         TEST(reports_are_sorted_by_meter_and_sequence),
         TEST(a_report_waits_for_the_missing_one_before_it),
