@@ -610,6 +610,13 @@ static struct mqtt *keep_paho_alive(void)
     return mqtt;
 }
 
+/* ThreadSanitizer sees nothing of Paho's own locks: there each test wants threads of its own. */
+#if defined(__SANITIZE_THREAD__)
+#define KEEP_PAHO_ALIVE 0
+#else
+#define KEEP_PAHO_ALIVE 1
+#endif
+
 static struct mqtt *keeper;
 
 int main(void)
@@ -628,6 +635,6 @@ int main(void)
     };
 
     signal(SIGPIPE, SIG_IGN);
-    keeper = keep_paho_alive();
+    keeper = KEEP_PAHO_ALIVE ? keep_paho_alive() : NULL;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
