@@ -9,7 +9,7 @@ async function startMeters(stage) {
   const meters = ['M-01', 'M-02'].map((serial) => stage.addMeter(serial));
   await stage.startMeters(...meters);
   await until('each meter to have a sealed report', () =>
-    meters.every((m) => sealedBy(stage, m) >= 1)
+    meters.every((m) => sealedBy(stage, m) >= 1),
   );
   return meters;
 }
@@ -20,7 +20,7 @@ async function goOnAndCompare(stage, meters) {
   await until(
     'each meter to have 3 more sealed reports',
     () => meters.every((meter, i) => sealedBy(stage, meter) >= before[i] + 3),
-    60_000
+    60_000,
   );
   for (const meter of meters) await meter.stop();
   const reports = meters.flatMap((meter) => stage.exportOf(meter));
@@ -28,7 +28,7 @@ async function goOnAndCompare(stage, meters) {
   await until(
     'all of it to be sealed',
     async () => (await stage.sealedReadings()) === total,
-    60_000
+    60_000,
   );
   const counts = await stage.agree(reports);
   assert.deepEqual([counts.readings, counts.rejected, counts.waiting], [total, 0, 0]);
@@ -52,12 +52,12 @@ scenario(
     const pending = () => stage.rpc.request({ method: 'txpool_status', params: [] });
     await until(
       'a transaction to be in the pool',
-      async () => Number((await pending()).pending) > 0
+      async () => Number((await pending()).pending) > 0,
     );
     await stage.bridge.kill();
     await stage.restartBridge();
     await goOnAndCompare(stage, meters);
-  }
+  },
 );
 
 scenario('a broker killed with everything it had in memory loses nothing', async (stage) => {
@@ -85,7 +85,7 @@ scenario('a chain that is away is waited for', async (stage) => {
   stage.chain.child.kill('SIGSTOP');
   await stage.bridge.says(/ unusual bridge: chain is away/, { from: stage.bridge.here() });
   await until('reports to pile up', () =>
-    meters.every((m, i) => stage.exportOf(m).length >= known[i] + 3)
+    meters.every((m, i) => stage.exportOf(m).length >= known[i] + 3),
   );
   stage.chain.child.kill('SIGCONT');
   await goOnAndCompare(stage, meters);

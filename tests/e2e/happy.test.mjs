@@ -8,7 +8,7 @@ scenario(
   async (stage) => {
     const simulator = join(
       import.meta.dirname ?? new URL('.', import.meta.url).pathname,
-      '../../deploy/p1-simulator.mjs'
+      '../../deploy/p1-simulator.mjs',
     );
     const port = stage
       .program('p1-port', process.execPath, [simulator, '--period-ms', 500])
@@ -22,7 +22,9 @@ scenario(
     await stage.startMeters(...meters);
 
     await until('every meter to have 3 sealed reports', () =>
-      meters.every((meter) => stage.exportOf(meter).filter((r) => r.state === 'sealed').length >= 3)
+      meters.every(
+        (meter) => stage.exportOf(meter).filter((r) => r.state === 'sealed').length >= 3,
+      ),
     );
     for (const meter of meters) assert.equal((await meter.stop()).code, 0);
     const reports = meters.flatMap((meter) => stage.exportOf(meter));
@@ -33,5 +35,5 @@ scenario(
 
     const rows = JSON.parse(stage.ctl('readings', 'all', '--json', ...stage.onChain));
     assert.equal(rows.length, counts.readings);
-  }
+  },
 );

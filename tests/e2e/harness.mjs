@@ -136,7 +136,7 @@ export class Stage {
       '--output',
       this.ledgerConf,
       '--bytecode',
-      join(ROOT, 'contracts/out/MeterLedger.bin')
+      join(ROOT, 'contracts/out/MeterLedger.bin'),
     );
     this.onChain.push('--config', this.ledgerConf);
     this.contract = readFileSync(this.ledgerConf, 'utf8').match(/contract = (0x\w+)/)[1];
@@ -148,7 +148,7 @@ export class Stage {
       '--group',
       GROUP,
       ...this.onChain,
-      ...this.admin.options
+      ...this.admin.options,
     );
   }
 
@@ -184,7 +184,7 @@ export class Stage {
       ...this.admin.options,
       '--servers',
       `ssl://127.0.0.1:${this.brokerPort}`,
-      ...csrs
+      ...csrs,
     );
   }
 
@@ -228,7 +228,7 @@ export class Stage {
     const template = readFileSync(join(ROOT, 'deploy/mosquitto.conf.in'), 'utf8');
     writeFileSync(
       at('mosquitto.conf'),
-      template.replace(/@(\w+)@/g, (_, name) => values[name])
+      template.replace(/@(\w+)@/g, (_, name) => values[name]),
     );
     if (user.uid !== undefined)
       for (const name of ['.', ...readdirSync(this.path('broker'))])
@@ -237,7 +237,7 @@ export class Stage {
       'broker',
       '/usr/sbin/mosquitto',
       ['-c', at('mosquitto.conf')],
-      brokerEnvironment()
+      brokerEnvironment(),
     );
     await this.restartBroker();
   }
@@ -267,7 +267,7 @@ export class Stage {
         this.path('state/bridge.db'),
         ...options,
       ],
-      SANITIZERS
+      SANITIZERS,
     );
     await this.restartBridge();
   }
@@ -290,7 +290,7 @@ export class Stage {
       `bridge-${name}`,
       join(BIN, 'amr-bridge'),
       [...this.bridgeOptions(), ...own, ...files],
-      SANITIZERS
+      SANITIZERS,
     );
   }
 
@@ -303,7 +303,7 @@ export class Stage {
     const made = run(
       join(BIN, 'amr-meter'),
       ['init', '--dir', this.path('meters'), '--serial', serial],
-      { env: SANITIZERS }
+      { env: SANITIZERS },
     );
     assert.equal(made.code, 0, made.stderr);
     this.enrol(this.path('meters', `${serial}.csr`));
@@ -314,7 +314,7 @@ export class Stage {
         ...['run', '--config', this.path('meters', `${serial}.conf`)],
         ...['--source', source, '--interval-s', 1, ...options],
       ],
-      SANITIZERS
+      SANITIZERS,
     );
     Object.assign(meter, { serial, store: this.path('meters', `${serial}.db`) });
     this.meters.push(meter);
@@ -332,7 +332,7 @@ export class Stage {
     const { code, stdout, stderr } = run(
       join(BIN, 'amr-meter'),
       ['export', '--store', meter.store],
-      { env: SANITIZERS }
+      { env: SANITIZERS },
     );
     assert.equal(code, 0, stderr);
     return parseExport(stdout, meter.serial);
@@ -361,6 +361,14 @@ export class Stage {
     const client = household.connect(this, options);
     this.clients.push(client);
     return client;
+  }
+
+  /** Connects as soon as the broker has read the registration from the bridge's file. */
+  async admit(household) {
+    return until(`${household.serial} to be admitted`, async () => {
+      const client = this.connect(household);
+      return (await client.outcome()).code === 0 && client;
+    });
   }
 
   async ledger() {

@@ -47,7 +47,7 @@ export class Client {
         client.once('connect', () => resolve({ code: 0 }));
         client.once('error', (error) => resolve({ code: error.code, text: error.message }));
         client.once('close', () => resolve({ code: 'closed' }));
-      })
+      }),
     );
   }
 
@@ -58,9 +58,9 @@ export class Client {
       `a PUBACK on ${topic}`,
       new Promise((resolve) => {
         this.mqtt.publish(topic, text, { qos: 1, ...options }, (error, packet) =>
-          resolve(error ? error.code ?? error.message : packet?.reasonCode ?? 0)
+          resolve(error ? (error.code ?? error.message) : (packet?.reasonCode ?? 0)),
         );
-      })
+      }),
     );
   }
 

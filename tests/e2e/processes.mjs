@@ -92,8 +92,8 @@ export class Program {
       if (!found && ended)
         throw new Error(
           `${this.name} ended ${JSON.stringify(ended)} without saying ${pattern}:\n${this.text(
-            from
-          ).slice(-2000)}`
+            from,
+          ).slice(-2000)}`,
         );
       return found;
     };
@@ -133,7 +133,7 @@ export function brokenLines(directory) {
       readFileSync(join(directory, name), 'utf8')
         .split('\n')
         .filter((line) => pattern.test(line))
-        .map((line) => `${name}: ${line}`)
+        .map((line) => `${name}: ${line}`),
     );
 }
 
@@ -141,7 +141,7 @@ export function brokenLines(directory) {
 export function leftRunning(directory) {
   const found = [];
   for (const pid of readdirSync('/proc').filter(
-    (name) => /^\d+$/.test(name) && Number(name) !== process.pid
+    (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
   )) {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
