@@ -18,6 +18,7 @@ if(TARGET rpc-test)
   add_library(amr-rpc-fake STATIC rpc_fake.c)
   target_link_libraries(amr-rpc-fake PUBLIC amr-common PkgConfig::LWS)
   target_link_libraries(rpc-test PRIVATE amr-rpc-fake)
+  target_link_libraries(chain-rpc-test PRIVATE amr-rpc-fake)
 endif()
 
 amr_library(
@@ -49,3 +50,8 @@ amr_library(
 add_executable(amrctl ctl_main.c)
 target_link_libraries(amrctl PRIVATE amr-ctl)
 target_compile_definitions(amrctl PRIVATE AMR_VERSION="${PROJECT_VERSION}")
+
+amr_fuzz_target(chain-reply SOURCES ledger_fuzz.c CORPUS
+                ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/chain-reply LINK amr-chain)
+amr_fuzz_target(pki-request SOURCES pki_fuzz.c CORPUS
+                ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/pki-request LINK amr-ctl)

@@ -232,6 +232,19 @@ static void link_http_done(struct rpc_link *link, struct lws *wsi)
     link_deliver(link);
 }
 
+/* OpenSSL's reasons do not come through: what can be wrong is said instead. */
+static void link_refused(struct rpc_link *link, const char *text, size_t len)
+{
+    static const char TLS[] = "TLS failed: certificate of an unknown CA, for another name or "
+                              "expired, or no TLS there";
+    if (text == NULL)
+        link_fail(link, RPC_LINK_CLOSED, "connection failed", strlen("connection failed"));
+    else if (link->url->tls && memmem(text, len, "SSL", 3) != NULL)
+        link_fail(link, RPC_LINK_CLOSED, TLS, sizeof(TLS) - 1);
+    else
+        link_fail(link, RPC_LINK_CLOSED, text, len);
+}
+
 static int link_event(struct rpc_link *link, struct lws *wsi, enum lws_callback_reasons reason,
                       void *in, size_t len)
 {
@@ -259,8 +272,7 @@ static int link_event(struct rpc_link *link, struct lws *wsi, enum lws_callback_
         link_http_done(link, wsi);
         return 0;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-        link_fail(link, RPC_LINK_CLOSED, in != NULL ? in : "connection failed",
-                  in != NULL ? len : strlen("connection failed"));
+        link_refused(link, in, len);
         return 0;
     case LWS_CALLBACK_CLIENT_CLOSED:
     case LWS_CALLBACK_CLOSED_CLIENT_HTTP:
