@@ -170,7 +170,8 @@ contract MeterLedger is Roles, EIP712 {
         override
         returns (uint32 timestamp, uint48 importWh, uint48 exportWh)
     {
-        bool known = isReader[msg.sender] || serverGroup[msg.sender] != 0 || msg.sender == admin;
+        bool known =
+            isReader[msg.sender] || serverGroup[msg.sender] != 0 || msg.sender == admin;
         if (!known) revert NotReader(msg.sender);
         _requireKnown(meter);
         return _lane(meter).unpack();

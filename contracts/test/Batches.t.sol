@@ -45,8 +45,18 @@ contract BatchesTest is Fixture {
     function test_submitBatch_takesASeriesWithQuality() public {
         // Two meters, each with one absolute reading and three further ones: u16 + u16 + quality.
         bytes memory meter = abi.encodePacked(
-            uint32(1000), uint32(10), uint8(0), uint16(1), uint16(2), uint8(4), uint16(10),
-            uint16(20), uint8(0), uint16(100), uint16(200), uint8(1)
+            uint32(1000),
+            uint32(10),
+            uint8(0),
+            uint16(1),
+            uint16(2),
+            uint8(4),
+            uint16(10),
+            uint16(20),
+            uint8(0),
+            uint16(100),
+            uint16(200),
+            uint8(1)
         );
         bytes memory head = abi.encodePacked(uint8(0x4a), uint8(2), uint16(METER), uint16(0x0345));
         submit(ROOT, abi.encodePacked(header(NOW - 5000, 900), head, meter, meter));
@@ -119,8 +129,11 @@ contract BatchesTest is Fixture {
     function test_reject_unsorted() public {
         _rejects(
             abi.encodePacked(
-                header(0, 0), single(METER + 1, NOW, 1, 1), single(METER, NOW, 1, 1),
-                single(METER + 1, NOW + 1, 1, 1), single(METER + 2, NOW, 1, 1)
+                header(0, 0),
+                single(METER + 1, NOW, 1, 1),
+                single(METER, NOW, 1, 1),
+                single(METER + 1, NOW + 1, 1, 1),
+                single(METER + 2, NOW, 1, 1)
             ),
             METER,
             NOW,
@@ -135,8 +148,13 @@ contract BatchesTest is Fixture {
         submit(ROOT, abi.encodePacked(header(0, 0), single(METER, NOW - 100, 10, 0)));
         // Readings at NOW - 120, -110, -100, -90, -80: three are stale.
         bytes memory records = abi.encodePacked(
-            header(NOW - 120, 10), uint8(0x04), uint8(1), uint16(METER), uint16(0x0404),
-            uint16(11), uint64(0x0001000100010001)
+            header(NOW - 120, 10),
+            uint8(0x04),
+            uint8(1),
+            uint16(METER),
+            uint16(0x0404),
+            uint16(11),
+            uint64(0x0001000100010001)
         );
         submit("series", records);
         vm.assertEq(ledger.batchInfo(GROUP, "series").accepted, 2);
@@ -179,8 +197,7 @@ contract BatchesTest is Fixture {
         _malformed(13, abi.encodePacked(header(0, 0), single(METER, NOW, over, 1)));
         _malformed(13, abi.encodePacked(header(0, 0), single(METER, NOW, 1, over)));
         _malformed(
-            13,
-            abi.encodePacked(header(type(uint32).max, 0), hex"1401000a00000001", uint16(1))
+            13, abi.encodePacked(header(type(uint32).max, 0), hex"1401000a00000001", uint16(1))
         );
     }
 

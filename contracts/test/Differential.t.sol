@@ -18,14 +18,18 @@ contract DifferentialTest is Fixture {
     function setUp() public override {
         super.setUp();
         model = new Model();
-        for (uint256 i = 10; i < 20; ++i) model.setMeter(i, true, true);
+        for (uint256 i = 10; i < 20; ++i) {
+            model.setMeter(i, true, true);
+        }
         vm.startPrank(ADMIN);
         // A full neighbourhood at the edge of the group, and two closed meters.
         ledger.registerMeters((uint32(GROUP) << 16) | 0xfffc, signers(4));
         ledger.closeMeter(METER + 3);
         ledger.closeMeter(METER + 8);
         vm.stopPrank();
-        for (uint256 i = 0xfffc; i < 0x10000; ++i) model.setMeter(i, true, true);
+        for (uint256 i = 0xfffc; i < 0x10000; ++i) {
+            model.setMeter(i, true, true);
+        }
         model.setMeter(13, true, false);
         model.setMeter(18, true, false);
     }
@@ -63,7 +67,8 @@ contract DifferentialTest is Fixture {
     /// @dev Sums that would wrap around their field, or around the limit, if not looked after.
     function test_edges_areTakenAsTheModelTakesThem() public {
         uint48 top = (1 << 47) - 1;
-        bytes memory head = abi.encodePacked(header(NOW - 100, 1), uint8(0x0f), uint8(1), uint16(10));
+        bytes memory head =
+            abi.encodePacked(header(NOW - 100, 1), uint8(0x0f), uint8(1), uint16(10));
         bytes memory more = abi.encodePacked(uint32(4), uint32(4), uint32(4), uint32(4));
         _compare("full", abi.encodePacked(head, uint16(0), top, top));
         head = abi.encodePacked(header(NOW - 50, 1), uint8(0x0f), uint8(1), uint16(10));
@@ -99,7 +104,9 @@ contract DifferentialTest is Fixture {
             // Both errors have one argument, the offset.
             bytes memory expected = reason;
             bytes4 selector = IMeterLedger.MalformedRecords.selector;
-            for (uint256 i = 0; i < 4; ++i) expected[i] = selector[i];
+            for (uint256 i = 0; i < 4; ++i) {
+                expected[i] = selector[i];
+            }
             vm.expectRevert(expected);
             submit(root, records);
         }
@@ -131,8 +138,12 @@ contract DifferentialTest is Fixture {
     }
 
     function _compareLanes() private {
-        for (uint256 i = FIRST; i < BEHIND; ++i) _compareLane(i);
-        for (uint256 i = 0xfff8; i < 0x10000; ++i) _compareLane(i);
+        for (uint256 i = FIRST; i < BEHIND; ++i) {
+            _compareLane(i);
+        }
+        for (uint256 i = 0xfff8; i < 0x10000; ++i) {
+            _compareLane(i);
+        }
     }
 
     function _compareLane(uint256 number) private {

@@ -42,7 +42,9 @@ abstract contract Fixture {
     /// @notice The signer of the fixture's meter i is the address of key METER_KEY + i.
     function signers(uint256 count) internal pure returns (address[] memory list) {
         list = new address[](count);
-        for (uint256 i = 0; i < count; ++i) list[i] = vm.addr(METER_KEY + i);
+        for (uint256 i = 0; i < count; ++i) {
+            list[i] = vm.addr(METER_KEY + i);
+        }
     }
 
     function sign(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
@@ -73,7 +75,9 @@ abstract contract Fixture {
     }
 
     function seal(bytes32 root) internal {
-        submit(root, abi.encodePacked(header(0, 0), single(LAST_METER, uint32(block.timestamp), 0, 0)));
+        submit(
+            root, abi.encodePacked(header(0, 0), single(LAST_METER, uint32(block.timestamp), 0, 0))
+        );
     }
 
     /* CHECKS */

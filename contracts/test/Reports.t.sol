@@ -28,9 +28,7 @@ contract ReportsTest is Fixture {
             r := mload(add(signature, 32))
             s := mload(add(signature, 64))
         }
-        return keccak256(
-            bytes.concat(keccak256(abi.encode(digest, r, s, uint8(signature[64]))))
-        );
+        return keccak256(bytes.concat(keccak256(abi.encode(digest, r, s, uint8(signature[64])))));
     }
 
     function _pair(bytes32 a, bytes32 b) private pure returns (bytes32) {

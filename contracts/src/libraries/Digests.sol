@@ -11,9 +11,8 @@ library Digests {
         "Report(uint32 meter,uint32 sequence,Reading[] readings)"
         "Reading(uint32 timestamp,uint48 importWh,uint48 exportWh,uint8 quality)"
     );
-    bytes32 internal constant COMMAND_TYPEHASH = keccak256(
-        "Command(uint64 id,uint32 meter,uint8 kind,uint32 argument,uint40 notAfter)"
-    );
+    bytes32 internal constant COMMAND_TYPEHASH =
+        keccak256("Command(uint64 id,uint32 meter,uint8 kind,uint32 argument,uint40 notAfter)");
     bytes32 internal constant RESULT_TYPEHASH =
         keccak256("CommandResult(uint64 id,uint32 meter,uint8 outcome,uint32 timestamp)");
 

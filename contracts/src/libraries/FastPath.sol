@@ -47,6 +47,7 @@ library FastPath {
     }
 
     /// @dev Meters next to each other, one reading each: the loop that a dense batch is made of.
+    // solhint-disable-next-line function-max-lines
     function _takeNeighbours(Records.Block memory blk) private {
         assembly ("memory-safe") {
             // The stack is full: what does not fit is in the two words of scratch memory.
@@ -70,15 +71,16 @@ library FastPath {
             let exportAt := add(importAt, sub(256, importDrop))
 
             for {} xor(pos, end) {} {
-                let reading := add(
-                    add(mload(0x20), shl(96, shr(timeDrop, calldataload(pos)))),
+                let reading :=
                     add(
-                        shl(48, shr(importDrop, shl(importAt, calldataload(pos)))),
-                        shr(exportDrop, shl(exportAt, calldataload(pos)))
+                        add(mload(0x20), shl(96, shr(timeDrop, calldataload(pos)))),
+                        add(
+                            shl(48, shr(importDrop, shl(importAt, calldataload(pos)))),
+                            shr(exportDrop, shl(exportAt, calldataload(pos)))
+                        )
                     )
-                )
-                // Lanes tells of the fates: each is a bit that stays if all is well. The time is below
-                // 2^32 + 2^16, so the limit's subtraction wraps in no year after 1970.
+                // Lanes tells of the fates: each is a bit that stays if all is well. The time is
+                // below 2^32 + 2^16, so the limit's subtraction wraps in no year after 1970.
                 let lane := and(shr(shift, word), MASK)
                 if xor(
                     and(
@@ -106,6 +108,7 @@ library FastPath {
     }
 
     /// @dev Meters with gaps between them, or with further readings.
+    // solhint-disable-next-line function-max-lines
     function _takeMeters(Records.Block memory blk) private {
         assembly ("memory-safe") {
             // The stack is full: what does not fit is in the two words of scratch memory.
@@ -140,16 +143,17 @@ library FastPath {
                     slot := add(mload(add(blk, LANES)), shr(1, meter))
                     word := sload(slot)
                 }
-                let reading := add(
-                    add(mload(0x20), shl(96, shr(timeDrop, calldataload(pos)))),
+                let reading :=
                     add(
-                        shl(48, shr(importDrop, shl(importAt, calldataload(pos)))),
-                        shr(exportDrop, shl(exportAt, calldataload(pos)))
+                        add(mload(0x20), shl(96, shr(timeDrop, calldataload(pos)))),
+                        add(
+                            shl(48, shr(importDrop, shl(importAt, calldataload(pos)))),
+                            shr(exportDrop, shl(exportAt, calldataload(pos)))
+                        )
                     )
-                )
                 pos := add(pos, mload(add(blk, STRIDE)))
 
-                // As in _takeNeighbours; `above` holds for the first reading, the rest for the last.
+                // As in _takeNeighbours; `above` is of the first reading, the rest of the last.
                 let lane := and(shr(shl(7, and(meter, 1)), word), MASK)
                 let above := sub(add(reading, RISE), lane)
                 if mload(add(blk, FURTHER)) {
@@ -159,9 +163,7 @@ library FastPath {
                 }
                 if or(
                     xor(
-                        and(
-                            and(sub(mload(0x00), reading), above), and(or(lane, NOT_FLAGS), FATES)
-                        ),
+                        and(and(sub(mload(0x00), reading), above), and(or(lane, NOT_FLAGS), FATES)),
                         FATES
                     ),
                     gt(reading, mload(0x00)) // many u32 times: the limit's subtraction wraps
@@ -196,19 +198,19 @@ library FastPath {
                 default { total := add(total, sumItems(at, behind, b)) }
             }
 
-            // The sums of every first and every second u16. 2^32 - 1 divides 2^32k - 1, so the
+            // The sums of every upper and every lower u16. 2^32 - 1 divides 2^32k - 1, so the
             // remainder of a word is the sum of its 32-bit parts, each of which holds a u16 here.
-            function sumHalves(at, behind) -> firsts, seconds {
+            function sumHalves(at, behind) -> highs, lows {
                 // What exceeds whole words comes first; of the data, it is what is not shifted out.
                 let excess := and(sub(behind, at), 31)
                 let data := shr(sub(256, shl(3, excess)), calldataload(at))
                 at := add(at, excess)
-                firsts := mod(and(shr(16, data), HALVES), 0xffffffff)
-                seconds := mod(and(data, HALVES), 0xffffffff)
+                highs := mod(and(shr(16, data), HALVES), 0xffffffff)
+                lows := mod(and(data, HALVES), 0xffffffff)
                 for {} xor(at, behind) { at := add(at, 32) } {
                     data := calldataload(at)
-                    firsts := add(firsts, mod(and(shr(16, data), HALVES), 0xffffffff))
-                    seconds := add(seconds, mod(and(data, HALVES), 0xffffffff))
+                    highs := add(highs, mod(and(shr(16, data), HALVES), 0xffffffff))
+                    lows := add(lows, mod(and(data, HALVES), 0xffffffff))
                 }
             }
 

@@ -105,7 +105,8 @@ library Records {
             blockEnd = blk.pos + blk.left * blk.meterBytes;
             ok = blk.left != 0 && blk.number + blk.left <= NUMBERS && blockEnd <= end;
         }
-        ok = ok && shape != 0 && _codesMean(shape, 0x10) && (blk.further == 0) == (furtherShape == 0);
+        ok = ok && shape != 0 && _codesMean(shape, 0x10)
+            && (blk.further == 0) == (furtherShape == 0);
         if (blk.further != 0) ok = ok && _codesMean(furtherShape, 0x95) && blk.step != 0;
     }
 

@@ -192,6 +192,8 @@ contract Model {
     }
 
     function _take(uint256 count) internal returns (uint256 value) {
-        for (uint256 i = 0; i < count; ++i) value = value * 256 + uint8(data[pos++]);
+        for (uint256 i = 0; i < count; ++i) {
+            value = value * 256 + uint8(data[pos++]);
+        }
     }
 }
