@@ -57,9 +57,12 @@ static int load_lane(struct batcher *batcher, struct lane *lane, uint32_t meter)
     return 0;
 }
 
-static bool waited(const struct batcher *batcher, const struct waiting_row *row)
+static bool waited(const struct batcher *batcher, const struct lane *lane,
+                   const struct waiting_row *row)
 {
-    return batcher->now_ms >= row->received_ms + batcher->config.gap_wait_ms;
+    const struct batcher_config *config = &batcher->config;
+    uint64_t wait_ms = lane->used ? config->gap_wait_ms : config->first_wait_ms;
+    return batcher->now_ms >= row->received_ms + wait_ms;
 }
 
 /*
@@ -79,7 +82,7 @@ static int may_take(struct batcher *batcher, struct lane *lane, const struct wai
             return -1;
         if (!found || next > row->sequence)
             return 0; /* cannot be: the row itself is there */
-        if (next != lane->used + 1 && !waited(batcher, row))
+        if (next != lane->used + 1 && !waited(batcher, lane, row))
             return 0;
         if (next == row->sequence)
             return 1;

@@ -2,7 +2,8 @@
  * batcher.h: which waiting reports make the next batch, and when.
  *
  * Oldest first. A meter's reports go in sequence order: one is eligible when it follows the last
- * claimed (or rejected) one, or when it has waited gap_wait_ms for those in between. A batch is
+ * claimed (or rejected) one, or when it has waited gap_wait_ms for those in between
+ * (first_wait_ms where nothing of the meter was claimed yet: a store that starts anew). A batch is
  * due when it is full (readings, bytes, gas) or its oldest report has waited age_ms. Belongs to
  * the chain thread, the only one that claims.
  */
@@ -17,7 +18,8 @@ struct batcher_config {
     struct store *store;
     uint16_t group;
     uint32_t age_ms;
-    uint32_t gap_wait_ms;
+    uint64_t gap_wait_ms;
+    uint64_t first_wait_ms;
 };
 
 struct batcher *batcher_new(const struct batcher_config *config) AMR_NODISCARD;

@@ -9,7 +9,7 @@
 
 #include "chain-bridge/testing.h"
 
-enum { AGE_MS = 2000, GAP_MS = 60000 };
+enum { AGE_MS = 2000, GAP_MS = 3600000, FIRST_MS = 60000 };
 
 struct world {
     struct bench bench;
@@ -23,7 +23,7 @@ static int set_up(void **state)
 {
     struct world *world = calloc(1, sizeof(*world));
     bench_open(&world->bench);
-    struct batcher_config config = {world->bench.store, BENCH_GROUP, AGE_MS, GAP_MS};
+    struct batcher_config config = {world->bench.store, BENCH_GROUP, AGE_MS, GAP_MS, FIRST_MS};
     world->batcher = batcher_new(&config);
     world->limits = (struct plan_limits){100, 130048, 16777216};
     *state = world;
@@ -130,16 +130,31 @@ static void a_report_waits_for_the_missing_one_before_it(void **state)
     assert_int_equal(world->plan->claims[0].sequence, 2);
 }
 
-static void a_gap_open_too_long_is_left_behind(void **state)
+static void an_unknown_meter_may_start_anywhere_after_a_while(void **state)
 {
     struct world *world = *state;
     bench_store_report(&world->bench, BENCH_METER(1), 5, 1);
     bench_store_report(&world->bench, BENCH_METER(1), 6, 1);
-    pass(world, GAP_MS - 1);
+    pass(world, FIRST_MS - 1);
     assert_int_equal(next(world), 0);
     pass(world, 1);
     assert_int_equal(next(world), 1);
     assert_int_equal(world->plan->count, 2);
+}
+
+static void a_gap_open_too_long_is_left_behind(void **state)
+{
+    struct world *world = *state;
+    bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
+    pass(world, AGE_MS);
+    assert_int_equal(next(world), 1);
+    claim(world);
+    bench_store_report(&world->bench, BENCH_METER(1), 3, 1);
+    pass(world, GAP_MS - 1);
+    assert_int_equal(next(world), 0);
+    pass(world, 1);
+    assert_int_equal(next(world), 1);
+    assert_int_equal(world->plan->claims[0].sequence, 3);
 }
 
 static void a_gap_of_one_meter_does_not_hold_up_another(void **state)
@@ -210,6 +225,7 @@ int main(void)
         TEST(a_full_batch_is_due_at_once),
         TEST(reports_are_sorted_by_meter_and_sequence),
         TEST(a_report_waits_for_the_missing_one_before_it),
+        TEST(an_unknown_meter_may_start_anywhere_after_a_while),
         TEST(a_gap_open_too_long_is_left_behind),
         TEST(a_gap_of_one_meter_does_not_hold_up_another),
         TEST(a_rejected_report_leaves_no_gap),

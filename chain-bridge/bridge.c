@@ -168,7 +168,8 @@ static enum bridge_exit open_chain(struct bridge *bridge, struct err *err)
     struct batcher_config batcher = {.store = bridge->store,
                                      .group = (uint16_t)config->group,
                                      .age_ms = config->batch_age_ms,
-                                     .gap_wait_ms = config->gap_wait_s * 1000};
+                                     .gap_wait_ms = (uint64_t)config->gap_wait_s * 1000,
+                                     .first_wait_ms = (uint64_t)config->first_wait_s * 1000};
     bridge->chain = chain_rpc_new(&rpc, err);
     if (!bridge->chain)
         return BRIDGE_USAGE;

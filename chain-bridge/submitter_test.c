@@ -24,8 +24,11 @@ struct world {
 static void start_parts(struct world *world)
 {
     struct err err = ERR_INIT;
-    struct batcher_config batcher = {
-        .store = world->bench.store, .group = BENCH_GROUP, .age_ms = 0, .gap_wait_ms = 60000};
+    struct batcher_config batcher = {.store = world->bench.store,
+                                     .group = BENCH_GROUP,
+                                     .age_ms = 0,
+                                     .gap_wait_ms = 60000,
+                                     .first_wait_ms = 60000};
     world->config.settler.store = world->bench.store;
     world->submitter = submitter_new(&world->config, &err);
     assert_non_null(world->submitter);
