@@ -95,7 +95,9 @@ contract ControlTest is Fixture {
     function test_issueCommand_failsIfMeterIsNotInService() public {
         IMeterLedger.Command memory command = _command(1, 1, 0);
         command.meter = METER + 90;
-        _issueFails(command, abi.encodeWithSelector(IMeterLedger.UnknownMeter.selector, METER + 90));
+        _issueFails(
+            command, abi.encodeWithSelector(IMeterLedger.UnknownMeter.selector, METER + 90)
+        );
         vm.prank(ADMIN);
         ledger.closeMeter(METER);
         _issueFails(

@@ -163,7 +163,10 @@ library FastPath {
                 }
                 if or(
                     xor(
-                        and(and(sub(mload(0x00), reading), above), and(or(lane, NOT_FLAGS), FATES)),
+                        and(
+                            and(sub(mload(0x00), reading), above),
+                            and(or(lane, NOT_FLAGS), FATES)
+                        ),
                         FATES
                     ),
                     gt(reading, mload(0x00)) // many u32 times: the limit's subtraction wraps
