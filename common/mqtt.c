@@ -2,7 +2,7 @@
  * One thread of ours (the connector) owns the Paho handle: it makes a fresh one for every attempt
  * and destroys it when the connection ends. That leaves nothing of a dead connection behind: no
  * message that Paho would resend on its own terms, no callback that comes late, no automatic
- * reconnect that forgets its subscriptions. Paho's callbacks only note what happened and signal.
+ * reconnect that forgets its subscriptions.
  *
  * Lock order: Paho's own lock, then mqtt->lock. We never call Paho while holding ours; a publisher
  * counts itself in `users`, and the connector waits for that to reach zero before it destroys.
@@ -12,6 +12,7 @@
 #include <MQTTAsync.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,7 @@ enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
  * leaves room (Paho would wait for that too, but look only once a second), then with Paho.
  */
 struct pending {
-    struct mqtt *mqtt;
+    _Atomic(struct mqtt *) mqtt;
     TAILQ_ENTRY(pending) link;
     uint64_t tag;
     char *topic; /* NULL once Paho has it */
@@ -51,27 +52,16 @@ struct pending {
 TAILQ_HEAD(pending_list, pending);
 
 struct mqtt {
-    struct clock *clock; /* the system's: condition variables wait on real time only */
+    _Atomic(struct mqtt *) self; /* see mine() */
+    atomic_uint callbacks;       /* ended; likewise */
+    struct clock *clock;         /* the system's: condition variables wait on real time only */
     struct mqtt_handlers handlers;
     char **servers;
     size_t server_count;
-    char *client_id;
-    char *ca_file;
-    char *cert_file;
-    char *key_file;
-    char *username;
+    struct mqtt_config config; /* its strings are our copies; servers and filters are beside it */
     struct buf password;
     char **filters;
     int *filter_qos;
-    size_t filter_count;
-    char *will_topic;
-    char *will_payload;
-    bool will_retained;
-    uint32_t keepalive_s;
-    uint32_t session_expiry_s;
-    uint32_t receive_max;
-    uint32_t retry_min_ms;
-    uint32_t retry_max_ms;
 
     MQTTAsync anchor; /* never connects: keeps Paho from tearing itself down between attempts */
     pthread_t connector;
@@ -79,7 +69,7 @@ struct mqtt {
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
-    enum link_state state;
+    _Atomic(enum link_state) state;
     bool ended; /* the attempt or connection is over: the connector's turn */
     bool stopping;
     bool disconnected; /* answer to our own DISCONNECT */
@@ -94,7 +84,7 @@ struct mqtt {
     MQTTAsync handle;
     const char *server;  /* of the attempt */
     char reason[256];    /* why it ended */
-    char tls_error[160]; /* last line of OpenSSL about this attempt; under Paho's lock */
+    char tls_error[160]; /* last line of OpenSSL about this attempt */
 };
 
 static uint64_t now_ms(const struct mqtt *mqtt)
@@ -117,6 +107,13 @@ static void unlock_and_tell(struct mqtt *mqtt)
     pthread_mutex_unlock(&mqtt->lock);
 }
 
+/** Callbacks begin with this, and count themselves where they end: unlike Paho's own locks,
+ * ThreadSanitizer sees these hand over. */
+static struct mqtt *mine(void *cookie)
+{
+    return atomic_load(&((struct mqtt *)cookie)->self);
+}
+
 static void end_connection(struct mqtt *mqtt, const char *what, const char *detail)
 {
     pthread_mutex_lock(&mqtt->lock);
@@ -131,36 +128,42 @@ static void end_connection(struct mqtt *mqtt, const char *what, const char *deta
 
 static int on_tls_error(const char *text, size_t len, void *cookie)
 {
-    struct mqtt *mqtt = cookie;
+    struct mqtt *mqtt = mine(cookie);
     size_t size = sizeof(mqtt->tls_error);
 
+    pthread_mutex_lock(&mqtt->lock);
     snprintf(mqtt->tls_error, size, "%.*s", (int)(len < size ? len : size - 1), text);
     mqtt->tls_error[strcspn(mqtt->tls_error, "\r\n")] = 0;
+    pthread_mutex_unlock(&mqtt->lock);
     return 1;
 }
 
 static void on_connection_lost(void *cookie, char *cause)
 {
-    end_connection(cookie, "connection lost", cause);
+    end_connection(mine(cookie), "connection lost", cause);
 }
 
 static void on_server_disconnect(void *cookie, MQTTProperties *properties,
                                  enum MQTTReasonCodes reason)
 {
     (void)properties;
-    end_connection(cookie, "disconnected by the server", MQTTReasonCode_toString(reason));
+    end_connection(mine(cookie), "disconnected by the server", MQTTReasonCode_toString(reason));
 }
 
 static void on_connect_failure(void *cookie, MQTTAsync_failureData5 *data)
 {
-    struct mqtt *mqtt = cookie;
+    struct mqtt *mqtt = mine(cookie);
+    char tls_error[sizeof(mqtt->tls_error)];
     const char *detail = data->message;
 
+    pthread_mutex_lock(&mqtt->lock);
+    memcpy(tls_error, mqtt->tls_error, sizeof(tls_error));
+    pthread_mutex_unlock(&mqtt->lock);
     /* A refusing CONNACK comes with its reason in code; Paho's own failures are negative there. */
     if (data->code >= MQTTREASONCODE_UNSPECIFIED_ERROR)
         detail = MQTTReasonCode_toString((enum MQTTReasonCodes)data->code);
-    else if (mqtt->tls_error[0])
-        detail = mqtt->tls_error;
+    else if (tls_error[0])
+        detail = tls_error;
     else if (!detail)
         detail = MQTTAsync_strerror(data->code);
     end_connection(mqtt, "connect failed", detail);
@@ -176,14 +179,15 @@ static void link_is_up(struct mqtt *mqtt)
     unlock_and_tell(mqtt);
     if (up && mqtt->handlers.on_connected)
         mqtt->handlers.on_connected(mqtt->handlers.cookie, mqtt->server);
+    mqtt->callbacks++;
 }
 
 static void on_subscribed(void *cookie, MQTTAsync_successData5 *data)
 {
-    struct mqtt *mqtt = cookie;
+    struct mqtt *mqtt = mine(cookie);
 
     /* With one filter Paho reports a refusal as failure; with more it is in the list. */
-    for (int i = 0; mqtt->filter_count > 1 && i < data->alt.sub.reasonCodeCount; i++) {
+    for (int i = 0; mqtt->config.filter_count > 1 && i < data->alt.sub.reasonCodeCount; i++) {
         enum MQTTReasonCodes reason = data->alt.sub.reasonCodes[i];
 
         if (reason >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
@@ -196,16 +200,16 @@ static void on_subscribed(void *cookie, MQTTAsync_successData5 *data)
 
 static void on_subscribe_failure(void *cookie, MQTTAsync_failureData5 *data)
 {
-    end_connection(cookie, "subscription refused", MQTTReasonCode_toString(data->reasonCode));
+    end_connection(mine(cookie), "subscription refused", MQTTReasonCode_toString(data->reasonCode));
 }
 
 /** How many messages the broker lets be unacknowledged; Paho itself stops one short of it. */
 static void read_window(struct mqtt *mqtt, MQTTProperties *properties)
 {
-    int64_t maximum = 65535;
+    int64_t maximum = MQTTProperties_getNumericValue(properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
 
-    if (MQTTProperties_hasProperty(properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM))
-        maximum = MQTTProperties_getNumericValue(properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
+    if (maximum < 1) /* not told */
+        maximum = 65535;
     pthread_mutex_lock(&mqtt->lock);
     mqtt->window = maximum > 2 ? (unsigned)maximum - 2 : 1;
     pthread_mutex_unlock(&mqtt->lock);
@@ -213,19 +217,19 @@ static void read_window(struct mqtt *mqtt, MQTTProperties *properties)
 
 static void on_connect_success(void *cookie, MQTTAsync_successData5 *data)
 {
-    struct mqtt *mqtt = cookie;
+    struct mqtt *mqtt = mine(cookie);
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
     int rc;
 
     read_window(mqtt, &data->properties);
-    if (mqtt->filter_count == 0) {
+    if (mqtt->config.filter_count == 0) {
         link_is_up(mqtt);
         return;
     }
     response.context = mqtt;
     response.onSuccess5 = on_subscribed;
     response.onFailure5 = on_subscribe_failure;
-    rc = MQTTAsync_subscribeMany(mqtt->handle, (int)mqtt->filter_count, mqtt->filters,
+    rc = MQTTAsync_subscribeMany(mqtt->handle, (int)mqtt->config.filter_count, mqtt->filters,
                                  mqtt->filter_qos, &response);
     if (rc != MQTTASYNC_SUCCESS)
         end_connection(mqtt, "subscribe failed", MQTTAsync_strerror(rc));
@@ -233,12 +237,13 @@ static void on_connect_success(void *cookie, MQTTAsync_successData5 *data)
 
 static int on_message_arrived(void *cookie, char *topic, int topic_len, MQTTAsync_message *message)
 {
-    struct mqtt *mqtt = cookie;
+    struct mqtt *mqtt = mine(cookie);
 
     /* A length (0: not told) other than strlen means a zero byte inside: never a topic of ours. */
     if ((topic_len == 0 || strlen(topic) == (size_t)topic_len) && mqtt->handlers.on_message)
         mqtt->handlers.on_message(mqtt->handlers.cookie, topic, message->payload,
                                   (size_t)message->payloadlen, message->retained);
+    mqtt->callbacks++;
     MQTTAsync_freeMessage(&message);
     MQTTAsync_free(topic);
     return 1;
@@ -265,13 +270,13 @@ static int paho_send(MQTTAsync handle, const char *topic, const void *payload, s
     return MQTTAsync_send(handle, topic, (int)len, payload, qos, retain, &response);
 }
 
-/** Takes it off its list, frees it and tells its owner. */
 static void pending_finish(struct pending *pending, int reason)
 {
     struct mqtt *mqtt = pending->mqtt;
-    uint64_t tag = pending->tag;
+    uint64_t tag;
 
     pthread_mutex_lock(&mqtt->lock);
+    tag = pending->tag;
     TAILQ_REMOVE(&mqtt->inflight, pending, link);
     mqtt->sent -= pending->topic ? 0 : 1;
     mqtt->waiting_count -= pending->topic ? 1 : 0;
@@ -279,14 +284,14 @@ static void pending_finish(struct pending *pending, int reason)
     pending_free(pending);
     if (mqtt->handlers.on_published)
         mqtt->handlers.on_published(mqtt->handlers.cookie, tag, reason);
+    mqtt->callbacks++;
 }
 
 /** Hands one waiting message to Paho. False where none may go. */
 static bool send_one(struct mqtt *mqtt)
 {
     struct pending *pending;
-    char *topic;
-    void *payload;
+    struct pending message;
     int rc;
 
     pthread_mutex_lock(&mqtt->lock);
@@ -301,15 +306,15 @@ static bool send_one(struct mqtt *mqtt)
     mqtt->waiting_count--;
     TAILQ_INSERT_TAIL(&mqtt->inflight, pending, link);
     mqtt->sent++;
-    topic = pending->topic;
-    payload = pending->payload;
+    message = *pending;
     pending->topic = NULL;
     pending->payload = NULL;
     pthread_mutex_unlock(&mqtt->lock);
 
-    rc = paho_send(mqtt->handle, topic, payload, pending->len, 1, pending->retain, pending);
-    free(topic);
-    free(payload);
+    rc = paho_send(mqtt->handle, message.topic, message.payload, message.len, 1, message.retain,
+                   pending);
+    free(message.topic);
+    free(message.payload);
     if (rc != MQTTASYNC_SUCCESS)
         pending_finish(pending, -1);
     pthread_mutex_lock(&mqtt->lock);
@@ -319,9 +324,15 @@ static bool send_one(struct mqtt *mqtt)
     return true;
 }
 
+/** The same for a message's callback. */
+static struct mqtt *owner(void *cookie)
+{
+    return atomic_load(&((struct pending *)cookie)->mqtt);
+}
+
 static void on_publish_success(void *cookie, MQTTAsync_successData5 *data)
 {
-    struct mqtt *mqtt = ((struct pending *)cookie)->mqtt;
+    struct mqtt *mqtt = owner(cookie);
 
     pending_finish(cookie, (int)data->reasonCode);
     while (send_one(mqtt))
@@ -330,7 +341,7 @@ static void on_publish_success(void *cookie, MQTTAsync_successData5 *data)
 
 static void on_publish_failure(void *cookie, MQTTAsync_failureData5 *data)
 {
-    struct mqtt *mqtt = ((struct pending *)cookie)->mqtt;
+    struct mqtt *mqtt = owner(cookie);
     bool refused = data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR;
 
     pending_finish(cookie, refused ? (int)data->reasonCode : -1);
@@ -368,12 +379,12 @@ int mqtt_publish(struct mqtt *mqtt, const char *topic, const void *payload, size
     if (qos == 0)
         return publish_once(mqtt, topic, payload, len, retain, err);
     pending = xcalloc(1, sizeof(*pending));
-    pending->mqtt = mqtt;
     pending->tag = tag;
     pending->topic = xstrdup(topic);
     pending->payload = memcpy(xmalloc(len + 1), payload, len);
     pending->len = len;
     pending->retain = retain;
+    pending->mqtt = mqtt;
     pthread_mutex_lock(&mqtt->lock);
     if (mqtt->state != LINK_UP) {
         refusal = "not connected";
@@ -395,21 +406,15 @@ int mqtt_publish(struct mqtt *mqtt, const char *topic, const void *payload, size
 
 bool mqtt_connected(const struct mqtt *mqtt)
 {
-    struct mqtt *m = (struct mqtt *)mqtt;
-    bool up;
-
-    pthread_mutex_lock(&m->lock);
-    up = m->state == LINK_UP;
-    pthread_mutex_unlock(&m->lock);
-    return up;
+    return mqtt->state == LINK_UP;
 }
 
 static void fill_tls(struct mqtt *mqtt, MQTTAsync_SSLOptions *tls)
 {
     /* The library's default protocol range is the system's: TLS 1.2 and up on Debian. */
-    tls->trustStore = mqtt->ca_file;
-    tls->keyStore = mqtt->cert_file;
-    tls->privateKey = mqtt->key_file;
+    tls->trustStore = mqtt->config.ca_file;
+    tls->keyStore = mqtt->config.cert_file;
+    tls->privateKey = mqtt->config.key_file;
     tls->enableServerCertAuth = 1;
     tls->verify = 1; /* host name or address against the certificate */
     tls->disableDefaultTrustStore = 1;
@@ -424,15 +429,15 @@ static int paho_connect(struct mqtt *mqtt, MQTTAsync handle)
     MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
     MQTTProperties properties = MQTTProperties_initializer;
     MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
-                           .value.integer4 = mqtt->session_expiry_s};
+                           .value.integer4 = mqtt->config.session_expiry_s};
     MQTTProperty receive = {.identifier = MQTTPROPERTY_CODE_RECEIVE_MAXIMUM,
-                            .value.integer2 = (unsigned short)mqtt->receive_max};
+                            .value.integer2 = (unsigned short)mqtt->config.receive_max};
     int rc;
 
-    options.keepAliveInterval = (int)mqtt->keepalive_s;
-    options.cleanstart = mqtt->session_expiry_s == 0;
+    options.keepAliveInterval = (int)mqtt->config.keepalive_s;
+    options.cleanstart = mqtt->config.session_expiry_s == 0;
     options.connectTimeout = CONNECT_TIMEOUT_S;
-    options.username = mqtt->username;
+    options.username = mqtt->config.username;
     options.binarypwd.data = mqtt->password.data;
     options.binarypwd.len = (int)mqtt->password.len;
     options.context = mqtt;
@@ -441,15 +446,15 @@ static int paho_connect(struct mqtt *mqtt, MQTTAsync handle)
     fill_tls(mqtt, &tls);
     if (strncmp(mqtt->server, "ssl://", 6) == 0)
         options.ssl = &tls;
-    will.topicName = mqtt->will_topic;
-    will.message = mqtt->will_payload;
+    will.topicName = mqtt->config.will_topic;
+    will.message = mqtt->config.will_payload;
     will.qos = 1;
-    will.retained = mqtt->will_retained;
-    if (mqtt->will_topic)
+    will.retained = mqtt->config.will_retained;
+    if (mqtt->config.will_topic)
         options.will = &will;
-    if (mqtt->session_expiry_s)
+    if (mqtt->config.session_expiry_s)
         MQTTProperties_add(&properties, &expiry);
-    if (mqtt->receive_max)
+    if (mqtt->config.receive_max)
         MQTTProperties_add(&properties, &receive);
     options.connectProperties = &properties;
     rc = MQTTAsync_connect(handle, &options);
@@ -465,14 +470,13 @@ static void attempt_begin(struct mqtt *mqtt, const char *server)
     int rc;
 
     options.maxBufferedMessages = WAITING_MAX;
-    rc = MQTTAsync_createWithOptions(&handle, server, mqtt->client_id, MQTTCLIENT_PERSISTENCE_NONE,
-                                     NULL, &options);
+    rc = MQTTAsync_createWithOptions(&handle, server, mqtt->config.client_id,
+                                     MQTTCLIENT_PERSISTENCE_NONE, NULL, &options);
     pthread_mutex_lock(&mqtt->lock);
     mqtt->handle = handle;
     mqtt->server = server;
     mqtt->state = LINK_CONNECTING;
     mqtt->ended = false;
-    mqtt->reason[0] = 0;
     mqtt->tls_error[0] = 0;
     pthread_mutex_unlock(&mqtt->lock);
     if (rc == MQTTASYNC_SUCCESS) {
@@ -508,7 +512,7 @@ static uint64_t attempt_wait(struct mqtt *mqtt)
 
 static void on_disconnect_success(void *cookie, MQTTAsync_successData5 *data)
 {
-    struct mqtt *mqtt = cookie;
+    struct mqtt *mqtt = mine(cookie);
 
     (void)data;
     pthread_mutex_lock(&mqtt->lock);
@@ -516,7 +520,6 @@ static void on_disconnect_success(void *cookie, MQTTAsync_successData5 *data)
     unlock_and_tell(mqtt);
 }
 
-/** Lets queued messages go out, then says DISCONNECT, which discards the Will. */
 static void say_disconnect(struct mqtt *mqtt, uint32_t timeout_ms)
 {
     MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer5;
@@ -547,7 +550,8 @@ static void attempt_end(struct mqtt *mqtt)
     if (clean)
         say_disconnect(mqtt, mqtt->stop_timeout_ms);
     if (mqtt->handle)
-        MQTTAsync_destroy(&mqtt->handle); /* calls on_publish_failure for most of them */
+        MQTTAsync_destroy(
+            &mqtt->handle); /* waits for callbacks; calls on_publish_failure for most of them */
     TAILQ_CONCAT(&mqtt->inflight, &mqtt->waiting, link);
     for (struct pending *p = TAILQ_FIRST(&mqtt->inflight), *next; p; p = next) {
         next = TAILQ_NEXT(p, link);
@@ -582,7 +586,7 @@ static bool pause_or_stop(struct mqtt *mqtt, uint64_t ms)
 static void *connector_main(void *cookie)
 {
     struct mqtt *mqtt = cookie;
-    uint64_t backoff_ms = mqtt->retry_min_ms;
+    uint64_t backoff_ms = mqtt->config.retry_min_ms;
     uint64_t pause_ms = 0;
     size_t next = 0;
 
@@ -601,9 +605,9 @@ static void *connector_main(void *cookie)
             continue;
         next = 0;
         if (up_ms >= STABLE_MS)
-            backoff_ms = mqtt->retry_min_ms;
+            backoff_ms = mqtt->config.retry_min_ms;
         pause_ms = jitter(mqtt, backoff_ms);
-        if (2 * backoff_ms <= mqtt->retry_max_ms)
+        if (2 * backoff_ms <= mqtt->config.retry_max_ms)
             backoff_ms *= 2;
     }
     return NULL;
@@ -621,10 +625,8 @@ static int check_server(const char *server, struct err *err)
     uint64_t port;
 
     if ((strncmp(server, "ssl://", 6) != 0 && strncmp(server, "tcp://", 6) != 0) ||
-        colon <= host + 3 || !colon[1])
+        colon <= host + 3 || parse_u64(&port, colon + 1, 1, 65535, NULL))
         return err_set(err, "server '%s': want ssl://host:port", server);
-    if (parse_u64(&port, colon + 1, 1, 65535, NULL))
-        return err_set(err, "server '%s': bad port", server);
     return 0;
 }
 
@@ -653,17 +655,17 @@ static int check_files(const struct mqtt *mqtt, struct err *err)
 
     for (size_t i = 0; i < mqtt->server_count; i++)
         tls = tls || strncmp(mqtt->servers[i], "ssl://", 6) == 0;
-    if (tls && !mqtt->ca_file)
+    if (tls && !mqtt->config.ca_file)
         return err_set(err, "ssl:// needs the file of the CA");
-    if (!mqtt->cert_file != !mqtt->key_file)
+    if (!mqtt->config.cert_file != !mqtt->config.key_file)
         return err_set(err, "a client certificate and its key go together");
-    if (mqtt->ca_file)
-        rc = file_read(&content, mqtt->ca_file, PEM_MAX, err);
-    if (rc == 0 && mqtt->cert_file)
-        rc = file_read(&content, mqtt->cert_file, PEM_MAX, err);
-    if (rc == 0 && mqtt->key_file) {
+    if (mqtt->config.ca_file)
+        rc = file_read(&content, mqtt->config.ca_file, PEM_MAX, err);
+    if (rc == 0 && mqtt->config.cert_file)
+        rc = file_read(&content, mqtt->config.cert_file, PEM_MAX, err);
+    if (rc == 0 && mqtt->config.key_file) {
         buf_clear(&content);
-        rc = file_read_secret(&content, mqtt->key_file, PEM_MAX, err);
+        rc = file_read_secret(&content, mqtt->config.key_file, PEM_MAX, err);
     }
     if (content.data)
         explicit_bzero(content.data, content.capacity);
@@ -692,7 +694,6 @@ static void copy_filters(struct mqtt *mqtt, const struct mqtt_config *config)
         mqtt->filters[i] = xstrdup(config->filters[i]);
         mqtt->filter_qos[i] = 1;
     }
-    mqtt->filter_count = config->filter_count;
 }
 
 static void init_lock(struct mqtt *mqtt)
@@ -716,31 +717,33 @@ struct mqtt *mqtt_new(const struct mqtt_config *config, const struct mqtt_handle
     init_lock(mqtt);
     mqtt->clock = clock_system_new();
     mqtt->handlers = *handlers;
-    mqtt->client_id = xstrdup(config->client_id);
-    mqtt->ca_file = copy_or_null(config->ca_file);
-    mqtt->cert_file = copy_or_null(config->cert_file);
-    mqtt->key_file = copy_or_null(config->key_file);
-    mqtt->username = copy_or_null(config->username);
-    mqtt->will_topic = copy_or_null(config->will_topic);
-    mqtt->will_payload = copy_or_null(config->will_payload ? config->will_payload : "");
-    mqtt->will_retained = config->will_retained;
-    mqtt->keepalive_s = config->keepalive_s ? config->keepalive_s : 60;
-    mqtt->session_expiry_s = config->session_expiry_s;
-    mqtt->receive_max = config->receive_max < 65536 ? config->receive_max : 65535;
-    mqtt->retry_min_ms = config->retry_min_ms ? config->retry_min_ms : 1000;
-    mqtt->retry_max_ms = config->retry_max_ms;
+    mqtt->config = *config;
+    mqtt->config.client_id = xstrdup(config->client_id);
+    mqtt->config.ca_file = copy_or_null(config->ca_file);
+    mqtt->config.cert_file = copy_or_null(config->cert_file);
+    mqtt->config.key_file = copy_or_null(config->key_file);
+    mqtt->config.username = copy_or_null(config->username);
+    mqtt->config.will_topic = copy_or_null(config->will_topic);
+    mqtt->config.will_payload = xstrdup(config->will_payload ? config->will_payload : "");
+    if (config->keepalive_s == 0)
+        mqtt->config.keepalive_s = 60;
+    if (config->receive_max > 65535)
+        mqtt->config.receive_max = 65535;
+    if (config->retry_min_ms == 0)
+        mqtt->config.retry_min_ms = 1000;
     copy_filters(mqtt, config);
     if (copy_servers(mqtt, config->servers, err) || check_files(mqtt, err) ||
         read_password(mqtt, config->password_file, err)) {
         mqtt_free(mqtt);
         return NULL;
     }
+    mqtt->self = mqtt;
     return mqtt;
 }
 
 int mqtt_start(struct mqtt *mqtt, struct err *err)
 {
-    if (MQTTAsync_create(&mqtt->anchor, mqtt->servers[0], mqtt->client_id,
+    if (MQTTAsync_create(&mqtt->anchor, mqtt->servers[0], mqtt->config.client_id,
                          MQTTCLIENT_PERSISTENCE_NONE, NULL) != MQTTASYNC_SUCCESS)
         return err_set(err, "start the MQTT library");
     errno = pthread_create(&mqtt->connector, NULL, connector_main, mqtt);
@@ -759,6 +762,7 @@ void mqtt_stop(struct mqtt *mqtt, uint32_t timeout_ms)
     mqtt->stop_timeout_ms = timeout_ms;
     unlock_and_tell(mqtt);
     pthread_join(mqtt->connector, NULL);
+    (void)atomic_load(&mqtt->callbacks);
     mqtt->started = false;
 }
 
@@ -776,15 +780,15 @@ void mqtt_free(struct mqtt *mqtt)
     mqtt_stop(mqtt, 0);
     MQTTAsync_destroy(&mqtt->anchor);
     free_list(mqtt->servers, mqtt->server_count);
-    free_list(mqtt->filters, mqtt->filter_count);
+    free_list(mqtt->filters, mqtt->config.filter_count);
     free(mqtt->filter_qos);
-    free(mqtt->client_id);
-    free(mqtt->ca_file);
-    free(mqtt->cert_file);
-    free(mqtt->key_file);
-    free(mqtt->username);
-    free(mqtt->will_topic);
-    free(mqtt->will_payload);
+    free((char *)mqtt->config.client_id);
+    free((char *)mqtt->config.ca_file);
+    free((char *)mqtt->config.cert_file);
+    free((char *)mqtt->config.key_file);
+    free((char *)mqtt->config.username);
+    free((char *)mqtt->config.will_topic);
+    free((char *)mqtt->config.will_payload);
     if (mqtt->password.data)
         explicit_bzero(mqtt->password.data, mqtt->password.capacity);
     buf_free(&mqtt->password);
