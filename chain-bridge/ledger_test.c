@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "chain-bridge/ledger.h"
@@ -19,8 +20,8 @@
 static struct eth_address address_of(const char *digits)
 {
     struct eth_address address;
-    char text[ETH_ADDRESS_TEXT] = "0x";
-    strncat(text, digits, 40);
+    char text[ETH_ADDRESS_TEXT];
+    snprintf(text, sizeof(text), "0x%s", digits);
     assert_int_equal(eth_address_parse(&address, text, NULL), 0);
     return address;
 }

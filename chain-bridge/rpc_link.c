@@ -11,8 +11,8 @@
 
 /* A connection is known by its serial: a callback that comes late for an old one is ignored. */
 struct rpc_link {
+    lws_sorted_usec_list_t timer; /* first: timer_fired is given its address */
     struct lws_context *context;
-    lws_sorted_usec_list_t timer;
     const struct rpc_url *url;
     struct lws *wsi;
     uintptr_t serial;
@@ -302,7 +302,7 @@ static int link_callback(struct lws *wsi, enum lws_callback_reasons reason, void
  * was ripe at once must end that very poll. */
 static void timer_fired(lws_sorted_usec_list_t *timer)
 {
-    struct rpc_link *link = lws_container_of(timer, struct rpc_link, timer);
+    struct rpc_link *link = (struct rpc_link *)(void *)timer;
     lws_cancel_service(link->context);
 }
 
