@@ -49,7 +49,9 @@ struct agent {
     uint64_t inflight; /* sent in this round and without a receipt */
     uint32_t event_cursor;
     unsigned backoff;
-    uint64_t progress_ms; /* the last sending or receipt */
+    uint32_t oldest;      /* the lowest sequence that waits for a receipt; 0: none did */
+    uint32_t hastened;    /* the last one sent again because a later one had its receipt */
+    uint64_t progress_ms; /* since when it is the lowest: newer reports do not prolong its wait */
     uint64_t hold_ms;     /* nothing is sent before */
     bool refused;         /* said once per connection */
     uint64_t telemetry_ms;
@@ -279,8 +281,8 @@ static int send_reports(struct agent *agent, struct err *err)
         agent->resent += sequence <= agent->highest ? 1 : 0;
         agent->highest = sequence > agent->highest ? sequence : agent->highest;
         agent->cursor = sequence;
-        agent->inflight++;
-        agent->progress_ms = clock_mono_ms(agent->parts.clock);
+        if (agent->inflight++ == 0)
+            agent->progress_ms = clock_mono_ms(agent->parts.clock);
     }
     buf_free(&payload);
     return found < 0 ? -1 : 0;
@@ -404,6 +406,7 @@ void agent_connected(struct agent *agent)
     agent->event_cursor = 0;
     agent->backoff = 0;
     agent->hold_ms = 0;
+    agent->hastened = 0;
     restart_round(agent);
     message_birth(&payload, &birth);
     publish(agent, TOPIC_BIRTH, &payload, 1, 0);
@@ -454,6 +457,40 @@ static uint64_t retry_ms(const struct agent *agent, enum cause cause)
     }
 }
 
+static int lowest_queued(struct agent *agent, uint32_t *ret_sequence, struct err *err)
+{
+    struct buf payload = BUF_INIT;
+    int found = meter_store_next_queued(agent->parts.store, ret_sequence, &payload, 0, err);
+
+    buf_free(&payload);
+    if (found == 0)
+        *ret_sequence = 0;
+    return found < 0 ? -1 : 0;
+}
+
+/** Progress is that the lowest has its receipt. Where only a later one has, the lowest was lost. */
+static int follow_progress(struct agent *agent, const struct receipt *receipt, struct err *err)
+{
+    uint32_t lowest;
+
+    if (lowest_queued(agent, &lowest, err) ||
+        meter_store_count_queued(agent->parts.store, &agent->inflight, agent->cursor, err))
+        return -1;
+    if (lowest != agent->oldest) {
+        agent->oldest = lowest;
+        agent->backoff = 0;
+        agent->progress_ms = clock_mono_ms(agent->parts.clock);
+    }
+    if (receipt->status != RECEIPT_REJECTED && lowest && lowest <= agent->cursor &&
+        lowest < receipt->first && lowest != agent->hastened) {
+        log_info(agent->parts.log, "a later report has its receipt, sending again from=%" PRIu32,
+                 lowest);
+        agent->hastened = lowest;
+        restart_round(agent);
+    }
+    return 0;
+}
+
 static int apply_receipt(struct agent *agent, const struct receipt *receipt, struct err *err)
 {
     uint64_t changed = 0;
@@ -461,14 +498,10 @@ static int apply_receipt(struct agent *agent, const struct receipt *receipt, str
     if (meter_store_apply(agent->parts.store, &changed, receipt, clock_unix_s(agent->parts.clock),
                           err))
         return -1;
-    if (changed) {
-        agent->backoff = 0;
-        agent->progress_ms = clock_mono_ms(agent->parts.clock);
-    }
     if (receipt->status == RECEIPT_REJECTED && changed && agent->report.count == 0 &&
         meter_store_last(agent->parts.store, &agent->last, err))
         return -1;
-    return meter_store_count_queued(agent->parts.store, &agent->inflight, agent->cursor, err);
+    return follow_progress(agent, receipt, err);
 }
 
 /** False where it changes nothing but when to try again. */

@@ -353,6 +353,56 @@ static void what_has_no_receipt_is_sent_again_the_same(void **state)
     bench_free(bench);
 }
 
+static void a_report_that_was_passed_over_is_sent_again_at_once(void **state)
+{
+    struct bench *bench = bench_new(state, "passed.db");
+    struct report report = {0};
+    unsigned from;
+
+    bench->config.ack_timeout_ms = 3600000;
+    bench->config.window = 64;
+    start(bench);
+    connect_link(bench);
+    pass(bench, 5);
+    receive(bench, RECEIPT_STORED, 1, 1, CAUSE_NONE);
+    from = bench->count;
+    receive(bench, RECEIPT_STORED, 4, 5, CAUSE_NONE); /* 2 and 3 were lost */
+    assert_int_equal(reports_since(bench, from), 2);
+    assert_true(nth_report(bench, from, 0, &report));
+    assert_int_equal(report.sequence, 2);
+    assert_true(nth_report(bench, from, 1, &report));
+    assert_int_equal(report.sequence, 3);
+    /* Once: after that it is the timeout's turn. */
+    pass(bench, 1);
+    from = bench->count;
+    receive(bench, RECEIPT_STORED, 6, 6, CAUSE_NONE);
+    assert_int_equal(reports_since(bench, from), 0);
+    bench_free(bench);
+}
+
+static void newer_reports_do_not_prolong_the_wait_for_a_receipt(void **state)
+{
+    struct bench *bench = bench_new(state, "prolong.db");
+    struct report report = {0};
+    unsigned from;
+
+    bench->config.ack_timeout_ms = 25000;
+    bench->config.window = 64;
+    start(bench);
+    connect_link(bench);
+    pass(bench, 1);
+    from = bench->count;
+    pass(bench, 2);
+    assert_int_equal(reports_since(bench, from), 2);
+    from = bench->count;
+    clock_advance_ms(bench->clock, 5000);
+    tick(bench);
+    assert_int_equal(reports_since(bench, from), 3);
+    assert_true(nth_report(bench, from, 0, &report));
+    assert_int_equal(report.sequence, 1);
+    bench_free(bench);
+}
+
 static void a_reconnect_sends_what_is_not_stored(void **state)
 {
     struct bench *bench = bench_new(state, "reconnect.db");
@@ -709,6 +759,8 @@ int main(void)
         cmocka_unit_test(a_start_says_who_and_that_power_is_up),
         cmocka_unit_test(a_kill_between_storing_and_sending_loses_nothing),
         cmocka_unit_test(what_has_no_receipt_is_sent_again_the_same),
+        cmocka_unit_test(a_report_that_was_passed_over_is_sent_again_at_once),
+        cmocka_unit_test(newer_reports_do_not_prolong_the_wait_for_a_receipt),
         cmocka_unit_test(a_reconnect_sends_what_is_not_stored),
         cmocka_unit_test(no_more_than_the_window_is_without_receipt),
         cmocka_unit_test(stored_but_never_sealed_is_sent_again),
