@@ -10,105 +10,29 @@
 // 15-minute steps of 150 Wh (import) and 200 Wh (export) in the mean, exponential; every meter has
 // its own second in the interval, which is the harder case (interval data on the quarter hour
 // packs shorter; the table shows that, too).
-import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
-import { cpus, arch } from 'node:os';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { cpus } from 'node:os';
 
-const contracts = fileURLToPath(new URL('../../contracts/', import.meta.url));
-const require = createRequire(contracts);
-const { encodeFunctionData, encodeDeployData, decodeEventLog, keccak256, toHex, numberToHex } =
-  require('viem');
-const { packRecords } = await import(pathToFileURL(contracts + 'tools/records.mjs'));
+import { deploy, send, startNode, TX_BYTES_MAX, TX_GAS_MAX } from '../../contracts/tools/node.mjs';
+import { packRecords } from '../../contracts/tools/records.mjs';
+
+const require = createRequire(new URL('../../contracts/', import.meta.url));
+const { encodeFunctionData, decodeEventLog, keccak256, toHex } = require('viem');
 
 const GROUP = 1;
 const METERS = 10_000;
-const TX_GAS_MAX = 2 ** 24;
-const TX_BYTES_MAX = 128 * 1024;
 const START = 1_767_225_600; // 2026-01-01
 const NOW = START + 86_400 * 300;
 
 const BARS = { dense_1000: 3100, four_per_meter: 1000, ninetysix_per_meter: 300, random_10pct: 6000 };
 
-/* NODE */
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-async function startNode(hardfork) {
-  const port = await freePort();
-  const program =
-    contracts + `node_modules/@foundry-rs/anvil-linux-${arch() === 'x64' ? 'amd64' : 'arm64'}/bin/anvil`;
-  const child = spawn(
-    program,
-    ['--host', '127.0.0.1', '--port', port, '--hardfork', hardfork, '--enable-tx-gas-limit',
-      '--max-persisted-states', 0, '--timestamp', NOW, '--silent'].map(String),
-    { stdio: ['ignore', 'ignore', 'inherit'] },
-  );
-  child.on('error', (error) => {
-    console.error(`gas: start anvil: ${error.message} (run contracts/tools/setup)`);
-    process.exit(1);
-  });
-  process.on('exit', () => child.kill('SIGKILL'));
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
-
-  let id = 0;
-  const rpc = async (method, ...params) => {
-    const response = await fetch(`http://127.0.0.1:${port}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ jsonrpc: '2.0', id: ++id, method, params }),
-    });
-    const { result, error } = await response.json();
-    if (error) throw new Error(`${method}: ${error.message}`);
-    return result;
-  };
-  const deadline = Date.now() + 20_000;
-  for (;;) {
-    try {
-      await rpc('eth_chainId');
-      return { rpc, stop: () => child.kill('SIGKILL') };
-    } catch (error) {
-      if (Date.now() > deadline) throw new Error(`anvil does not answer: ${error.message}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-}
-
 /* CONTRACTS */
-
-function load(name) {
-  const { abi, bytecode } = JSON.parse(readFileSync(`${contracts}out/${name}.sol/${name}.json`));
-  return { abi, bytecode: bytecode.object };
-}
-
-async function send(rpc, transaction) {
-  const hash = await rpc('eth_sendTransaction', { gas: numberToHex(TX_GAS_MAX), ...transaction });
-  let receipt;
-  while (!(receipt = await rpc('eth_getTransactionReceipt', hash)))
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  if (receipt.status !== '0x1') throw new Error(`transaction ${hash} failed`);
-  return receipt;
-}
 
 async function setUp(rpc) {
   const [admin, server] = await rpc('eth_accounts');
-  const ledger = load('MeterLedger');
-  const single = load('TxPerReading');
-  const deploy = async ({ abi, bytecode }, args) =>
-    (await send(rpc, { from: admin, data: encodeDeployData({ abi, bytecode, args }) })).contractAddress;
-  ledger.address = await deploy(ledger, [admin]);
-  single.address = await deploy(single, [server, GROUP, 20]);
+  const ledger = await deploy(rpc, admin, 'MeterLedger', [admin]);
+  const single = await deploy(rpc, admin, 'TxPerReading', [server, GROUP, 20]);
 
   const call = (functionName, args) =>
     send(rpc, {
@@ -249,7 +173,7 @@ function option(name) {
 }
 
 const hardfork = option('--hardfork') ?? 'osaka';
-const node = await startNode(hardfork);
+const node = await startNode({ hardfork, timestamp: NOW });
 const rows = await measureAll(await setUp(node.rpc));
 const client = await node.rpc('web3_clientVersion');
 node.stop();
