@@ -3,6 +3,8 @@
 #
 #   step_run LOG FUNCTION...    runs it in a process group of its own; returns its exit status
 #   step_stop                   ends that group, for traps
+#   pause SECONDS               waits without starting a process
+#   alive PID                   whether it runs; one that ended and was not waited for does not
 #
 # On a terminal the last line of the log is shown and replaced; elsewhere a line every 20 s. Plain
 # text where NO_COLOR is set.
@@ -17,6 +19,17 @@ fi
 
 step_child=''
 
+# The reading end of a pipe that nobody writes to.
+exec {never}<> <(:)
+pause() { read -r -t "$1" -u "$never" || true; }
+
+# Inside a trap bash does not wait for its children: kill -0 would take them for alive.
+alive() {
+    local stat
+    { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+    case ${stat##*) } in Z* | X*) return 1 ;; esac
+}
+
 step_stop() {
     [ -z "$step_child" ] || kill -TERM -- "-$step_child" 2>/dev/null || true
     step_child=''
@@ -28,7 +41,7 @@ step_last_line() { # log width
 
 step_progress() { # log
     local width=$(($(tput cols 2>/dev/null || echo 80) - 16)) told=0 seconds started=$SECONDS
-    while kill -0 "$step_child" 2>/dev/null; do
+    while alive "$step_child"; do
         seconds=$((SECONDS - started))
         if [ -n "$live" ]; then
             printf '%s  %s%4d s  %s%s' "$clear" "$dim" "$seconds" "$(step_last_line "$1" "$width")" "$plain"
@@ -36,7 +49,7 @@ step_progress() { # log
             told=$seconds
             printf '  %4d s  %s\n' "$seconds" "$(step_last_line "$1" 90)"
         fi
-        read -r -t 0.25 <> <(:) || true
+        pause 0.25
     done
     printf '%s' "$clear"
 }
