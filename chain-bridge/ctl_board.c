@@ -150,13 +150,14 @@ static void on_telemetry(struct board_meter *meter, const json_t *value)
 static void on_state(struct board *board, struct board_meter *meter, const json_t *value,
                      uint64_t now_ms)
 {
-    const char *state = get_text(value, "state");
-    enum board_online now = strcmp(state, "online") == 0    ? BOARD_ONLINE
-                            : strcmp(state, "offline") == 0 ? BOARD_OFFLINE
-                                                            : meter->online;
+    const json_t *online = json_object_get(value, "online");
+    enum board_online now = json_is_true(online)    ? BOARD_ONLINE
+                            : json_is_false(online) ? BOARD_OFFLINE
+                                                    : meter->online;
     if (now != meter->online) {
         tell(board, now_ms);
-        buf_printf(&board->news, "meter serial=%s %s\n", meter->serial, state);
+        buf_printf(&board->news, "meter serial=%s %s\n", meter->serial,
+                   now == BOARD_ONLINE ? "online" : "offline");
     }
     meter->online = now;
 }
@@ -213,7 +214,7 @@ static void on_batch(struct board *board, const json_t *value, uint64_t now_ms)
     (void)get_uint(value, "rejected", &batch.rejected);
     (void)get_uint(value, "gas_used", &batch.gas_used);
     (void)get_uint(value, "age_ms", &batch.age_ms);
-    copy_text(batch.transaction, sizeof(batch.transaction), get_text(value, "transaction"));
+    copy_text(batch.transaction, sizeof(batch.transaction), get_text(value, "tx"));
     memmove(board->batches + 1, board->batches, (BOARD_BATCHES - 1) * sizeof(batch));
     board->batches[0] = batch;
     if (board->batch_count < BOARD_BATCHES)

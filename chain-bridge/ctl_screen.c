@@ -167,7 +167,7 @@ static void draw_chain(struct screen *screen)
     put(screen, "block ");
     put_number(screen, BOLD, state->head, "");
     put_number(screen, PLAIN, state->in_flight, "in flight");
-    put(screen, "balance %" PRIu64 ".%04" PRIu64 " ETH   base fee %.2f gwei",
+    put(screen, "balance %" PRIu64 ".%04" PRIu64 " ETH   base fee %.3g gwei",
         state->balance_gwei / 1000000000, state->balance_gwei % 1000000000 / 100000,
         (double)state->base_fee_wei / 1e9);
     end_line(screen);

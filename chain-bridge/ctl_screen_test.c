@@ -31,12 +31,12 @@ static void fill(struct board *board, int meters)
                  65536 + i, sig);
         say(board, topic, payload);
         snprintf(topic, sizeof(topic), "amr/v1/1/M%d/state", i);
-        say(board, topic, i == 3 ? "{\"state\":\"offline\"}" : "{\"state\":\"online\"}");
+        say(board, topic, i == 3 ? "{\"online\":false}" : "{\"online\":true}");
     }
     for (int i = 1; i <= 8; i++) {
         snprintf(payload, sizeof(payload),
                  "{\"number\":%d,\"block\":9,\"readings\":4,\"reports\":4,\"gas_used\":100000,"
-                 "\"age_ms\":1500,\"transaction\":\"0xfeed\"}",
+                 "\"age_ms\":1500,\"tx\":\"0xfeed\"}",
                  i);
         say(board, "amr/v1/1/server/batch", payload);
         say(board, "amr/v1/1/server/alarm",
@@ -102,6 +102,8 @@ static void what_happened_is_on_the_screen(void **state)
     screen_draw(board, &out, &view);
     assert_non_null(strstr(buf_str(&out), "1234.567"));
     assert_non_null(strstr(buf_str(&out), "25,000"));
+    assert_non_null(strstr(buf_str(&out), "0xfeed"));
+    assert_non_null(strstr(buf_str(&out), " *      65537 M1 "));
     assert_non_null(strstr(buf_str(&out), "paused: the node is away"));
     assert_non_null(strstr(buf_str(&out), "signature  M3  ?[2J?bad"));
     buf_free(&out);
@@ -127,7 +129,7 @@ static void messages_that_do_not_belong_are_passed_over(void **state)
     (void)state;
     struct board *board = board_new(1);
     struct buf out = BUF_INIT;
-    say(board, "amr/v1/2/M1/state", "{\"state\":\"online\"}");
+    say(board, "amr/v1/2/M1/state", "{\"online\":true}");
     say(board, "amr/v1/1/server/batch", "{\"number\":-1,\"readings\":\"x\"}");
     say(board, "amr/v1/1/server/state/broker", "{\"rejected\":7}");
     say(board, "amr/v1/1/server/alarm", "[");
