@@ -221,7 +221,7 @@ bool door_access(struct door *door, const struct door_request *request)
 }
 
 static void judge(struct door *door, struct admission_verdict *ret_verdict, struct client *client,
-                  const struct topic *topic, const void *payload, size_t len)
+                  const struct topic *topic, const void *payload, size_t len, uint64_t now_ms)
 {
     const struct admission admission = {
         .domain = members_domain(door->members),
@@ -231,7 +231,7 @@ static void judge(struct door *door, struct admission_verdict *ret_verdict, stru
         .future_tolerance_s = door->config.future_tolerance_s,
         .now_s = clock_unix_s(door->clock),
     };
-    if (!account_charge(door->accounts, client->account, len, clock_mono_ms(door->clock))) {
+    if (!account_charge(door->accounts, client->account, len, now_ms)) {
         *ret_verdict = (struct admission_verdict){.cause = CAUSE_RATE};
         err_set(&ret_verdict->reason, "too many messages or bytes, send slower");
     } else if (topic->kind == TOPIC_READING) {
@@ -290,9 +290,10 @@ bool door_message(struct door *door, const void *handle, const char *topic_text,
         return false;
     if (client->who.role != ROLE_METER)
         return true;
-    if (account_is_shut(client->account, clock_mono_ms(door->clock)))
+    uint64_t now_ms = clock_mono_ms(door->clock);
+    if (account_is_shut(client->account, now_ms))
         return false;
-    judge(door, &verdict, client, &topic, payload, len);
+    judge(door, &verdict, client, &topic, payload, len, now_ms);
     if (verdict.cause == CAUSE_NONE) {
         admitted(door, &topic, verdict.resent);
         return true;

@@ -143,8 +143,8 @@ static int scan_uint(struct scan *scan, const struct scan_row *row, void *field)
         value = value * 10 + (uint64_t)(*scan->at - '0');
     }
     size_t digits = (size_t)(scan->at - first);
-    bool point = scan->at < scan->end && strchr(".eE", *scan->at) && *scan->at;
-    if (digits == 0 || point)
+    char next = scan->at < scan->end ? *scan->at : '\0';
+    if (digits == 0 || next == '.' || next == 'e' || next == 'E')
         return err_set(scan->err, "'%s' is not a whole number", row->key);
     if (digits > 1 && *first == '0')
         return not_json(scan, "a number without leading zeros");
@@ -155,38 +155,31 @@ static int scan_uint(struct scan *scan, const struct scan_row *row, void *field)
     return 0;
 }
 
-/* The next digit of a hexadecimal string; -1 where it is none. */
+/* The next digit of a hexadecimal string; -1 where it is none, as its end is none. */
 static int scan_digit(struct scan *scan)
 {
-    char c = scan->at < scan->end ? *scan->at++ : '\0';
-
-    return hex_digit(c == '\\' ? scan_escape(scan) : c);
-}
-
-static bool at_quote(const struct scan *scan)
-{
-    return scan->at < scan->end && *scan->at == '"';
+    if (scan->at < scan->end && *scan->at != '\\')
+        return hex_digit(*scan->at++);
+    return hex_digit(scan_character(scan));
 }
 
 static int scan_hex(struct scan *scan, const struct scan_row *row, uint8_t *field)
 {
     if (!take(scan, '"'))
         return err_set(scan->err, "'%s' is not a string", row->key);
-    if (at_quote(scan) || scan_character(scan) != '0' || at_quote(scan) ||
-        scan_character(scan) != 'x')
+    if (scan_character(scan) != '0' || scan_character(scan) != 'x')
         return err_set(scan->err, "'%s': hexadecimal text without 0x", row->key);
     for (size_t i = 0; i < row->size; i++) {
-        int high = at_quote(scan) ? -1 : scan_digit(scan);
-        int low = high < 0 || at_quote(scan) ? -1 : scan_digit(scan);
+        int high = scan_digit(scan);
+        int low = high < 0 ? -1 : scan_digit(scan);
         if (low < 0)
             return err_set(scan->err, "'%s' does not hold %zu hexadecimal digits", row->key,
                            2 * row->size);
         field[i] = (uint8_t)(high << 4 | low);
     }
-    if (!at_quote(scan))
+    if (scan->at == scan->end || *scan->at++ != '"')
         return err_set(scan->err, "'%s' holds more than %zu hexadecimal digits", row->key,
                        2 * row->size);
-    scan->at++;
     return 0;
 }
 
@@ -245,17 +238,26 @@ static int unknown_key(const struct scan *scan, char *key)
     return err_set(scan->err, "unknown key '%s'", key);
 }
 
+/* The row of a key; row_count where there is none. Keys mostly come in the order of the rows. */
+static size_t find_row(const struct scan_row *rows, size_t row_count, const char *key, size_t hint)
+{
+    if (hint < row_count && strcmp(rows[hint].key, key) == 0)
+        return hint;
+    size_t i = 0;
+    while (i < row_count && strcmp(rows[i].key, key) != 0)
+        i++;
+    return i;
+}
+
 /* One "key": value; seen has a bit for each row that had its turn. */
 static int scan_member(struct scan *scan, const struct scan_row *rows, size_t row_count,
-                       uint8_t *ret_struct, uint32_t *seen)
+                       uint8_t *ret_struct, uint32_t *seen, size_t hint)
 {
     char key[KEY_MAX + 1];
-    size_t i = 0;
 
     if (scan_key(scan, key))
         return -1;
-    while (i < row_count && strcmp(rows[i].key, key) != 0)
-        i++;
+    size_t i = find_row(rows, row_count, key, hint);
     if (i == row_count)
         return unknown_key(scan, key);
     if (*seen & UINT32_C(1) << i)
@@ -272,8 +274,8 @@ static int scan_object(struct scan *scan, const struct scan_row *rows, size_t ro
     if (!take(scan, '{'))
         return err_set(scan->err, "not a JSON object");
     bool more = peek(scan) != '}';
-    for (; more; more = take(scan, ','))
-        if (scan_member(scan, rows, row_count, ret_struct, &seen))
+    for (size_t number = 0; more; more = take(scan, ','))
+        if (scan_member(scan, rows, row_count, ret_struct, &seen, number++))
             return -1;
     if (!take(scan, '}'))
         return not_json(scan, "',' or '}'");
