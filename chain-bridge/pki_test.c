@@ -127,9 +127,10 @@ static void every_flaw_of_a_request_is_refused(void **state)
 
 static void what_is_no_request_is_refused(void **state)
 {
+    static const char ENCRYPTED[] = "-----BEGIN CERTIFICATE REQUEST-----\nProc-Type: 4,ENCRYPTED\n"
+                                    "\nAAAA\n-----END CERTIFICATE REQUEST-----\n";
     static const char *const TEXTS[] = {"", "x", "-----BEGIN CERTIFICATE REQUEST-----\n",
-                                        "-----BEGIN CERTIFICATE REQUEST-----\nProc-Type: "
-                                        "4,ENCRYPTED\n\nAAAA\n-----END CERTIFICATE REQUEST-----\n"};
+                                        ENCRYPTED};
     (void)state;
     struct pki_request request;
     for (size_t i = 0; i < AMR_COUNT(TEXTS); i++)
