@@ -101,18 +101,6 @@ static int quarantine(struct store *store, const struct verdict *verdict,
     return store_quarantine_add(store, &row, err);
 }
 
-static int judge_new(struct store *store, struct verdict *verdict, struct err *err)
-{
-    struct meter_row meter;
-    if (store_meter_get(store, &meter, verdict->report.meter, err) < 0)
-        return -1;
-    if (verdict->report.sequence <= meter.claimed) {
-        refuse(verdict, CAUSE_STALE, "later reports are sealed already, up to", meter.claimed);
-        return 0;
-    }
-    return check_neighbours(store, verdict, err);
-}
-
 static int judge(struct store *store, struct admission *admission, struct verdict *verdict,
                  const struct message *message, struct err *err)
 {
@@ -123,7 +111,7 @@ static int judge(struct store *store, struct admission *admission, struct verdic
         return -1;
     if (known)
         return answer_known(store, admission, verdict, &row, err);
-    if (judge_new(store, verdict, err) < 0 ||
+    if (check_neighbours(store, verdict, err) < 0 ||
         store_meter_put(store, verdict->report.meter, verdict->serial, err) < 0)
         return -1;
     admission->used_sequence = verdict->cause != CAUSE_NONE;

@@ -3,9 +3,10 @@
  *
  * Runs inside a transaction of the writer; nothing may be told to anybody before its commit. An
  * exact repeat of a known report changes nothing and is answered again. A report may fill a gap
- * behind later ones as long as nothing behind it was claimed: then the chain would refuse it.
- * Authentic reports that are refused for what they say use up their sequence number, so that the
- * meter's next reports do not wait for it; everything refused goes to quarantine.
+ * before later ones, even where those are claimed: whether it is too late is for the chain to say,
+ * which may have it already (settle.h). Authentic reports that are refused for what they say use up
+ * their sequence number, so that the meter's next reports do not wait for it; everything refused
+ * goes to quarantine.
  */
 #ifndef AMR_BRIDGE_ADMISSION_H
 #define AMR_BRIDGE_ADMISSION_H

@@ -10,7 +10,9 @@ enum { NUMBERS = 1 << 16, IDLE_WAIT_MS = 60000 };
 /* The last sequence of a meter that is claimed, rejected, or taken into the plan under way. */
 struct lane {
     uint32_t used;
-    uint32_t scan;    /* in which `used` was read from the store */
+    uint32_t claimed; /* what is not above comes late */
+    uint32_t scan;    /* in which this was read from the store */
+    bool held;        /* an earlier batch of the meter is not mined */
     uint32_t blocked; /* lowest sequence found to wait in that scan; 0: none */
 };
 
@@ -49,11 +51,17 @@ void batcher_free(struct batcher *batcher)
 static int load_lane(struct batcher *batcher, struct lane *lane, uint32_t meter)
 {
     struct meter_row row;
+    uint64_t unfinished;
+    const struct batcher_config *config = &batcher->config;
     if (lane->scan == batcher->scan)
         return 0;
-    if (store_meter_get(batcher->config.store, &row, meter, batcher->err) < 0)
+    if (store_meter_get(config->store, &row, meter, batcher->err) < 0 ||
+        store_report_unfinished(config->store, &unfinished, meter, batcher->err) < 0)
         return -1;
-    *lane = (struct lane){.used = row.claimed, .scan = batcher->scan};
+    *lane = (struct lane){.used = row.claimed,
+                          .claimed = row.claimed,
+                          .scan = batcher->scan,
+                          .held = unfinished && !config->mined(config->cookie, unfinished)};
     return 0;
 }
 
@@ -71,6 +79,8 @@ static bool waited(const struct batcher *batcher, const struct lane *lane,
  */
 static int may_take(struct batcher *batcher, struct lane *lane, const struct waiting_row *row)
 {
+    if (row->sequence <= lane->claimed)
+        return 1;
     if (lane->blocked && row->sequence > lane->blocked)
         return 0; /* and it came later, too */
     while (row->sequence != lane->used + 1) {
@@ -107,8 +117,33 @@ static int take(struct batcher *batcher, struct lane *lane, const struct waiting
     if (plan->count == 0)
         batcher->oldest_ms = row.received_ms;
     plan_add(plan, &row);
-    lane->used = waiting->sequence;
+    if (waiting->sequence > lane->used)
+        lane->used = waiting->sequence;
     return 0;
+}
+
+static bool take_next(void *cookie, const struct waiting_row *row)
+{
+    struct batcher *batcher = cookie;
+    struct lane *lane = &batcher->lanes[meter_number(row->meter)];
+    int may = may_take(batcher, lane, row);
+    if (may > 0)
+        may = take(batcher, lane, row) < 0 ? -1 : 1;
+    batcher->result = may < 0 ? -1 : 0;
+    return may > 0 && !batcher->full;
+}
+
+/* And the reports of the same meter that may follow it. */
+static int take_run(struct batcher *batcher, struct lane *lane, const struct waiting_row *row)
+{
+    if (take(batcher, lane, row) < 0)
+        return -1;
+    if (batcher->full || row->sequence <= lane->claimed)
+        return 0;
+    if (store_report_waiting_of(batcher->config.store, row->meter, lane->used, take_next, batcher,
+                                batcher->err) < 0)
+        return -1;
+    return batcher->result;
 }
 
 static bool consider(void *cookie, const struct waiting_row *row)
@@ -116,6 +151,9 @@ static bool consider(void *cookie, const struct waiting_row *row)
     struct batcher *batcher = cookie;
     struct lane *lane = &batcher->lanes[meter_number(row->meter)];
     int may = load_lane(batcher, lane, row->meter);
+    bool taken = row->sequence > lane->claimed && row->sequence <= lane->used;
+    if (may == 0 && (lane->held || taken))
+        return true;
     if (may == 0)
         may = may_take(batcher, lane, row);
     if (may == 0) {
@@ -125,7 +163,7 @@ static bool consider(void *cookie, const struct waiting_row *row)
         return true;
     }
     if (may > 0)
-        may = take(batcher, lane, row);
+        may = take_run(batcher, lane, row);
     batcher->result = may < 0 ? -1 : 0;
     return may >= 0 && !batcher->full;
 }

@@ -17,13 +17,22 @@ struct world {
     struct plan_limits limits;
     struct plan *plan;
     uint32_t wait_ms;
+    bool mined; /* whatever was claimed */
 };
+
+static bool mined(const void *cookie, uint64_t batch)
+{
+    (void)batch;
+    return ((const struct world *)cookie)->mined;
+}
 
 static int set_up(void **state)
 {
     struct world *world = calloc(1, sizeof(*world));
     bench_open(&world->bench);
-    struct batcher_config config = {world->bench.store, BENCH_GROUP, AGE_MS, GAP_MS, FIRST_MS};
+    struct batcher_config config = {world->bench.store, BENCH_GROUP, AGE_MS, GAP_MS,
+                                    FIRST_MS,           mined,       world};
+    world->mined = true;
     world->batcher = batcher_new(&config);
     world->limits = (struct plan_limits){100, 130048, 16777216};
     *state = world;
@@ -124,10 +133,9 @@ static void a_report_waits_for_the_missing_one_before_it(void **state)
     bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
     pass(world, AGE_MS);
     assert_int_equal(next(world), 1);
+    assert_int_equal(world->plan->count, 2);
     assert_int_equal(world->plan->claims[0].sequence, 1);
-    claim(world);
-    assert_int_equal(next(world), 1);
-    assert_int_equal(world->plan->claims[0].sequence, 2);
+    assert_int_equal(world->plan->claims[1].sequence, 2);
 }
 
 static void an_unknown_meter_may_start_anywhere_after_a_while(void **state)
@@ -193,6 +201,56 @@ static void what_is_claimed_is_not_planned_again(void **state)
     assert_int_equal(next(world), 0);
 }
 
+static void a_meter_waits_until_its_last_batch_is_mined(void **state)
+{
+    struct world *world = *state;
+    bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
+    pass(world, AGE_MS);
+    assert_int_equal(next(world), 1);
+    claim(world);
+    world->mined = false;
+    bench_store_report(&world->bench, BENCH_METER(1), 2, 1);
+    bench_store_report(&world->bench, BENCH_METER(2), 1, 1);
+    pass(world, AGE_MS);
+    assert_int_equal(next(world), 1);
+    assert_int_equal(world->plan->count, 1);
+    assert_int_equal(world->plan->claims[0].meter, BENCH_METER(2));
+    world->mined = true;
+    assert_int_equal(next(world), 1);
+    assert_int_equal(world->plan->count, 2);
+}
+
+static void a_full_batch_has_few_meters_so_that_the_next_need_not_wait(void **state)
+{
+    struct world *world = *state;
+    world->limits.readings = 4;
+    for (uint32_t sequence = 1; sequence <= 4; sequence++)
+        for (uint32_t meter = 1; meter <= 3; meter++)
+            bench_store_report(&world->bench, BENCH_METER(meter), sequence, 1);
+    world->mined = false;
+    for (uint32_t meter = 1; meter <= 3; meter++) {
+        pass(world, AGE_MS);
+        assert_int_equal(next(world), 1);
+        assert_int_equal(world->plan->count, 4);
+        assert_int_equal(world->plan->claims[0].meter, BENCH_METER(meter));
+        assert_int_equal(world->plan->claims[3].meter, BENCH_METER(meter));
+        claim(world);
+    }
+}
+
+static void a_report_behind_what_is_claimed_goes_to_the_chain_at_once(void **state)
+{
+    struct world *world = *state;
+    bench_store_report(&world->bench, BENCH_METER(1), 5, 1);
+    bench_store_report(&world->bench, BENCH_METER(1), 6, 1);
+    assert_int_equal(store_meter_claim(world->bench.store, BENCH_METER(1), 5, NULL), 0);
+    pass(world, AGE_MS);
+    assert_int_equal(next(world), 1);
+    assert_int_equal(world->plan->count, 2);
+    claim(world);
+    assert_int_equal(next(world), 0);
+}
+
 static void bytes_and_gas_cut_the_tail(void **state)
 {
     struct world *world = *state;
@@ -230,6 +288,9 @@ int main(void)
         TEST(a_gap_of_one_meter_does_not_hold_up_another),
         TEST(a_rejected_report_leaves_no_gap),
         TEST(what_is_claimed_is_not_planned_again),
+        TEST(a_meter_waits_until_its_last_batch_is_mined),
+        TEST(a_full_batch_has_few_meters_so_that_the_next_need_not_wait),
+        TEST(a_report_behind_what_is_claimed_goes_to_the_chain_at_once),
         TEST(bytes_and_gas_cut_the_tail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,7 +140,8 @@ static int open_submitter(struct bridge *bridge, struct err *err)
                     .status = bridge->status,
                     .log = bridge->log,
                     .contract = config->contract_address,
-                    .group = (uint16_t)config->group},
+                    .group = (uint16_t)config->group,
+                    .start_block = config->start_block},
         .checks = make_checks(bridge, bridge->chain),
         .signer = bridge->signer,
         .fees = {.tip_wei = (uint64_t)config->tip_mwei * 1000000,
@@ -165,16 +166,18 @@ static enum bridge_exit open_chain(struct bridge *bridge, struct err *err)
                                    .chain_id = config->chain_id,
                                    .timeout_ms = config->rpc_timeout_ms,
                                    .subscribe = true};
-    struct batcher_config batcher = {.store = bridge->store,
-                                     .group = (uint16_t)config->group,
-                                     .age_ms = config->batch_age_ms,
-                                     .gap_wait_ms = (uint64_t)config->gap_wait_s * 1000,
-                                     .first_wait_ms = (uint64_t)config->first_wait_s * 1000};
     bridge->chain = chain_rpc_new(&rpc, err);
     if (!bridge->chain)
         return BRIDGE_USAGE;
     if (open_follower(bridge, err) < 0 || open_submitter(bridge, err) < 0)
         return BRIDGE_FAILED;
+    struct batcher_config batcher = {.store = bridge->store,
+                                     .group = (uint16_t)config->group,
+                                     .age_ms = config->batch_age_ms,
+                                     .gap_wait_ms = (uint64_t)config->gap_wait_s * 1000,
+                                     .first_wait_ms = (uint64_t)config->first_wait_s * 1000,
+                                     .mined = submitter_mined,
+                                     .cookie = bridge->submitter};
     bridge->batcher = batcher_new(&batcher);
     struct chain_loop_config loop = {.chain = bridge->chain,
                                      .follower = bridge->follower,

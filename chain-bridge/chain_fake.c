@@ -67,25 +67,64 @@ static int log_skip(const struct fake_skip *skip, const struct fake_tx *tx, stru
     return result;
 }
 
-static int log_submitted(const struct chain_fake *fake, const struct fake_tx *tx, uint32_t rejected,
-                         struct chain_log *log, chain_log_fn *on_log, void *cookie, struct err *err)
+/* One of the two batch events; records: what the contract logs of them. */
+static int log_batch(const struct chain_fake *fake, enum ledger_event_kind kind, uint64_t number,
+                     uint32_t rejected, const struct buf *records, struct chain_log *log,
+                     chain_log_fn *on_log, void *cookie, struct err *err)
 {
     struct buf data = BUF_INIT;
-    ledger_topic(&log->topics[0], LEDGER_BATCH_SUBMITTED);
-    log->topics[1] = tx->root;
+    ledger_topic(&log->topics[0], kind);
     memset(log->topics[2].b, 0, 12);
     memcpy(log->topics[2].b + 12, fake->account.b, 20);
     topic_uint(&log->topics[3], fake->listed_group);
     log->topic_count = 4;
-    abi_uint(&data, tx->nonce - fake->nonce_base + 1);
-    abi_uint(&data, 1);
-    abi_uint(&data, rejected);
-    abi_uint(&data, 128);
-    abi_bytes_tail(&data, "r", 1);
+    abi_uint(&data, number);
+    if (kind == LEDGER_BATCH_SUBMITTED) {
+        abi_uint(&data, 1);
+        abi_uint(&data, rejected);
+        abi_uint(&data, 128);
+        abi_bytes_tail(&data, records->data, records->len);
+    }
     log->data = data.data;
     log->data_len = data.len;
     int result = on_log(cookie, log, err);
     buf_free(&data);
+    return result;
+}
+
+static int log_submitted(const struct chain_fake *fake, const struct fake_tx *tx, uint32_t rejected,
+                         struct chain_log *log, chain_log_fn *on_log, void *cookie, struct err *err)
+{
+    struct buf records = BUF_INIT;
+    buf_append(&records, "r", 1);
+    log->topics[1] = tx->root;
+    int result =
+        log_batch(fake, fake->repeats ? LEDGER_BATCH_REPEATED : LEDGER_BATCH_SUBMITTED,
+                  tx->nonce - fake->nonce_base + 1, rejected, &records, log, on_log, cookie, err);
+    buf_free(&records);
+    return result;
+}
+
+static int log_twin(const struct chain_fake *fake, const struct fake_twin *twin,
+                    chain_log_fn *on_log, void *cookie, struct err *err)
+{
+    struct chain_log log = {.address = fake->contract,
+                            .block = twin->block,
+                            .block_hash = fake->blocks[twin->block].hash,
+                            .transaction = twin->transaction};
+    struct fake_tx tx = {.root = twin->root};
+    struct buf records = BUF_INIT;
+    int result = records_pack(&records, twin->records, twin->count, err);
+    for (size_t i = 0; result == 0 && i < twin->refused; i++) {
+        struct fake_skip skip = {0, twin->records[i].meter, twin->records[i].reading.timestamp_s,
+                                 LEDGER_REASON_STALE};
+        result = log_skip(&skip, &tx, &log, on_log, cookie, err);
+    }
+    log.topics[1] = twin->root;
+    if (result == 0)
+        result = log_batch(fake, LEDGER_BATCH_SUBMITTED, 1000 + twin->block,
+                           (uint32_t)twin->refused, &records, &log, on_log, cookie, err);
+    buf_free(&records);
     return result;
 }
 
@@ -178,6 +217,10 @@ static enum chain_result fake_logs(struct chain *chain, const struct chain_log_q
     }
     if (log_changes(fake, query, on_log, cookie, err) != CHAIN_OK)
         return CHAIN_REFUSED;
+    for (size_t i = 0; asked_for(query, LEDGER_BATCH_SUBMITTED) && i < fake->twin_count; i++)
+        if (fake->twins[i].block >= query->from && fake->twins[i].block <= query->to &&
+            log_twin(fake, &fake->twins[i], on_log, cookie, err) != 0)
+            return CHAIN_REFUSED;
     for (size_t i = 0; asked_for(query, LEDGER_BATCH_SUBMITTED) && i < fake->tx_count; i++) {
         const struct fake_tx *tx = &fake->txs[i];
         if (tx->state == FAKE_MINED && tx->block >= query->from && tx->block <= query->to &&
@@ -248,6 +291,14 @@ static void answer_domain(const struct chain_fake *fake, struct buf *out)
     abi_uint(out, 0);
 }
 
+static void answer_batch(const struct chain_fake *fake, struct buf *out)
+{
+    abi_uint(out, 1);
+    abi_uint(out, fake->twins[0].block);
+    for (int i = 0; i < 3; i++)
+        abi_uint(out, 1);
+}
+
 static enum chain_result fake_call(struct chain *chain, struct buf *ret_data,
                                    struct chain_revert *ret_revert, const struct chain_call *call,
                                    uint64_t number, struct err *err)
@@ -260,6 +311,8 @@ static enum chain_result fake_call(struct chain *chain, struct buf *ret_data,
         answer_domain(fake, ret_data);
     else if (asks(call, "serverGroup(address)"))
         abi_uint(ret_data, fake->listed_group);
+    else if (asks(call, "batchInfo(uint16,bytes32)"))
+        answer_batch(fake, ret_data);
     else
         abi_uint(ret_data, 1); /* VERSION() */
     return reach(fake, err);
@@ -506,6 +559,20 @@ void fake_change(struct chain_fake *fake, enum fake_change_kind kind, uint32_t m
     fake_mine_empty(fake);
     fake->changes[fake->change_count++] =
         (struct fake_change){kind, meter, count, *signer, fake->block_count - 1};
+}
+
+struct fake_twin *fake_twin(struct chain_fake *fake, const struct report *report)
+{
+    if (fake->twin_count == FAKE_TWINS || report->count > FAKE_RECORDS)
+        abort();
+    fake_mine_empty(fake);
+    struct fake_twin *twin = &fake->twins[fake->twin_count++];
+    *twin = (struct fake_twin){.block = fake->block_count - 1, .count = report->count};
+    memset(twin->root.b, 0xa0 + (int)fake->twin_count, sizeof(twin->root.b));
+    memset(twin->transaction.b, 0xb0 + (int)fake->twin_count, sizeof(twin->transaction.b));
+    for (uint32_t i = 0; i < report->count; i++)
+        twin->records[i] = (struct record){report->meter, report->readings[i]};
+    return twin;
 }
 
 void fake_drop_pool(struct chain_fake *fake)

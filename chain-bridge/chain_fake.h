@@ -10,8 +10,16 @@
 #define AMR_BRIDGE_CHAIN_FAKE_H
 
 #include "chain-bridge/chain.h"
+#include "common/record.h"
 
-enum { FAKE_TXS = 256, FAKE_BLOCKS = 512, FAKE_SKIPS = 16, FAKE_CHANGES = 64 };
+enum {
+    FAKE_TXS = 256,
+    FAKE_BLOCKS = 512,
+    FAKE_SKIPS = 16,
+    FAKE_CHANGES = 64,
+    FAKE_TWINS = 16,
+    FAKE_RECORDS = 8
+};
 
 enum fake_tx_state { FAKE_POOLED, FAKE_MINED, FAKE_GONE };
 
@@ -42,6 +50,16 @@ struct fake_change {
     uint64_t block;
 };
 
+/** A batch that another server of the group got in. */
+struct fake_twin {
+    struct eth_hash root;
+    struct eth_hash transaction;
+    uint64_t block;
+    struct record records[FAKE_RECORDS];
+    size_t count;
+    size_t refused; /* of the first so many the contract took none */
+};
+
 /** Fields are the script: tests read and set them. */
 struct chain_fake {
     struct chain chain;
@@ -68,6 +86,9 @@ struct chain_fake {
     size_t block_count;
     struct fake_change changes[FAKE_CHANGES];
     size_t change_count;
+    struct fake_twin twins[FAKE_TWINS];
+    size_t twin_count;
+    bool repeats;           /* every batch of ours is a repeat of the first twin's */
     uint64_t log_range_max; /* 0: none; else CHAIN_TOO_MUCH above it */
     uint32_t log_queries;
     uint32_t salt;
@@ -85,6 +106,8 @@ void fake_reorg(struct chain_fake *fake, size_t depth, bool pool_again);
 /** Puts the change into a block of its own. */
 void fake_change(struct chain_fake *fake, enum fake_change_kind kind, uint32_t meter,
                  uint32_t count, const struct eth_address *signer);
+/** Puts the report into a block of its own, as another server's batch. */
+struct fake_twin *fake_twin(struct chain_fake *fake, const struct report *report);
 void fake_drop_pool(struct chain_fake *fake);
 /** Somebody else's transaction with the account's next nonce, mined at once. */
 void fake_foreign(struct chain_fake *fake);

@@ -186,11 +186,27 @@ static bool publish(struct outlet *outlet, const char *topic, const void *payloa
     return taken;
 }
 
+static void *stop_link(void *cookie)
+{
+    struct link *link = cookie;
+    mqtt_stop(link->mqtt, STOP_MS);
+    return NULL;
+}
+
+/* All at once: each may take STOP_MS, and the end has a deadline. */
 void outlet_stop(struct outlet *outlet)
 {
+    pthread_t threads[LINKS_MAX];
+    bool runs[LINKS_MAX];
     publish(outlet, outlet->state_topic, OFFLINE, sizeof(OFFLINE) - 1, true);
+    for (size_t i = 0; i < outlet->link_count; i++) {
+        runs[i] = pthread_create(&threads[i], NULL, stop_link, &outlet->links[i]) == 0;
+        if (!runs[i])
+            stop_link(&outlet->links[i]);
+    }
     for (size_t i = 0; i < outlet->link_count; i++)
-        mqtt_stop(outlet->links[i].mqtt, STOP_MS);
+        if (runs[i])
+            pthread_join(threads[i], NULL);
 }
 
 void outlet_free(struct outlet *outlet)

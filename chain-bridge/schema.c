@@ -31,6 +31,8 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, received_ms INTEGER NOT NULL,"
     " cause INTEGER NOT NULL, text TEXT NOT NULL, topic TEXT NOT NULL, meter INTEGER NOT NULL,"
     " sequence INTEGER NOT NULL, payload BLOB NOT NULL);",
+    "CREATE INDEX report_claimed ON report (meter, batch) WHERE state = 1;"
+    "CREATE INDEX batch_root ON batch (root) WHERE state = 1;",
 };
 
 #define REPORT_COLUMNS "SELECT id, meter, sequence, state, received_ms, digest, body, batch, cause "
@@ -44,7 +46,8 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [METER_GET] = "SELECT serial, claimed FROM meter WHERE meter = ?",
     [METER_PUT] = "INSERT INTO meter (meter, serial) VALUES (?, ?) ON CONFLICT (meter) DO UPDATE"
                   " SET serial = excluded.serial WHERE serial <> excluded.serial",
-    [METER_CLAIM] = "UPDATE meter SET claimed = ? WHERE meter = ?",
+    [METER_CLAIM] = "UPDATE meter SET claimed = max(claimed, ?) WHERE meter = ?",
+    [METER_UNCLAIM] = "UPDATE meter SET claimed = min(claimed, ?) WHERE meter = ?",
     [REPORT_FIND] = REPORT_COLUMNS "FROM report WHERE meter = ? AND sequence = ?",
     [REPORT_BEFORE] = REPORT_COLUMNS "FROM report WHERE meter = ? AND sequence < ? AND state <> 3"
                                      " ORDER BY sequence DESC LIMIT 1",
@@ -59,9 +62,15 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     /* Answered by the index alone: a scan over a large backlog stays cheap. */
     [REPORT_WAITING] = "SELECT id, meter, sequence, received_ms FROM report INDEXED BY"
                        " report_waiting WHERE state = 0 ORDER BY received_ms, meter, sequence",
+    [REPORT_WAITING_OF] = "SELECT id, meter, sequence, received_ms FROM report WHERE meter = ?"
+                          " AND sequence > ? AND state = 0 ORDER BY sequence",
+    [REPORT_UNFINISHED] = "SELECT max(batch) FROM report INDEXED BY report_claimed"
+                          " WHERE state = 1 AND meter = ?",
     [REPORT_OLDEST] = "SELECT received_ms FROM report WHERE state = 0 ORDER BY received_ms LIMIT 1",
     [REPORT_CLAIM] = "UPDATE report SET state = 1, batch = ? WHERE id = ? AND state = 0",
     [REPORT_MOVE] = "UPDATE report SET batch = ? WHERE id = ? AND state = 1",
+    [REPORT_RELEASE] = "UPDATE report SET state = 0, batch = NULL WHERE id = ? AND state = 1",
+    [REPORT_SEAL] = "UPDATE report SET state = 2, batch = ? WHERE id = ?",
     [REPORT_REJECT] = "UPDATE report SET state = 3, cause = ? WHERE id = ?",
     [REPORT_SEAL_BATCH] = "UPDATE report SET state = 2 WHERE batch = ? AND state = 1",
     [REPORT_OF_BATCH] = REPORT_COLUMNS "FROM report WHERE batch = ? ORDER BY meter, sequence",
@@ -73,6 +82,10 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
         " gas_price, rejected FROM batch WHERE id = ?",
     [BATCH_SEAL] = "UPDATE batch SET state = 1, hash = ?, block = ?, number = ?, gas_used = ?,"
                    " gas_price = ?, rejected = ?, sealed_ms = ? WHERE id = ?",
+    [BATCH_OF_ROOT] = "SELECT id FROM batch WHERE root = ? AND state = 1",
+    [BATCH_ADD_SEALED] = "INSERT INTO batch (id, root, state, reports, readings, created_ms, hash,"
+                         " block, number, gas_used, gas_price, rejected, sealed_ms)"
+                         " VALUES (?, ?, 1, 0, 0, ?, ?, ?, ?, 0, 0, 0, ?)",
     [BATCH_LAST] = "SELECT max(id) FROM batch",
     [BATCH_STATE] = "UPDATE batch SET state = ? WHERE id = ?",
     [BATCH_FIRST_HALTED] = "SELECT min(id) FROM batch WHERE state = 2",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain-bridge/elsewhere.h"
 #include "chain-bridge/ledger.h"
 #include "chain-bridge/store_quarantine.h"
 #include "chain-bridge/store_report.h"
@@ -19,8 +20,10 @@ struct skipped {
 struct events {
     const struct flight *flight;
     const struct settler *settler;
+    struct eth_hash transaction; /* whose events count */
     bool submitted;
     bool repeated;
+    uint64_t block;
     uint64_t number;
     uint32_t rejected;
     struct skipped *skipped;
@@ -33,6 +36,8 @@ struct ending {
     enum cause cause; /* CAUSE_NONE: sealed */
     uint8_t reason;
     uint32_t timestamp_s; /* of the first reading skipped */
+    uint32_t elsewhere;   /* readings that another batch has */
+    struct elsewhere_place place;
 };
 
 struct endings {
@@ -70,7 +75,7 @@ static int on_log(void *cookie, const struct chain_log *log, struct err *err)
 {
     struct events *events = cookie;
     struct ledger_event event;
-    if (log->removed || !eth_hash_equal(&log->transaction, &events->flight->mined_hash))
+    if (log->removed || !eth_hash_equal(&log->transaction, &events->transaction))
         return 0;
     if (ledger_event_decode(&event, log, err) < 0)
         return -1;
@@ -79,23 +84,77 @@ static int on_log(void *cookie, const struct chain_log *log, struct err *err)
     } else if (event.kind == LEDGER_BATCH_SUBMITTED || event.kind == LEDGER_BATCH_REPEATED) {
         events->submitted = event.kind == LEDGER_BATCH_SUBMITTED;
         events->repeated = event.kind == LEDGER_BATCH_REPEATED;
+        events->block = log->block;
         events->number = event.number;
         events->rejected = event.rejected;
     }
     return 0;
 }
 
-static int read_events(struct events *events, struct err *err)
+static int read_block(struct events *events, uint64_t block, chain_log_fn *on_each, void *cookie,
+                      struct err *err)
 {
     const struct settler *settler = events->settler;
-    uint64_t block = events->flight->receipt.block, page = 1;
+    uint64_t page = 1;
     struct chain_log_query query = {.address = settler->contract, .from = block, .to = block};
-    enum chain_result result = chain_logs_paged(settler->chain, &query, &page, on_log, events, err);
-    if (result != CHAIN_OK)
-        return result == CHAIN_NONE
-                   ? err_set(err, "logs of block %llu are missing", (unsigned long long)block)
-                   : -1;
-    if (!events->submitted && !events->repeated)
+    enum chain_result result =
+        chain_logs_paged(settler->chain, &query, &page, on_each, cookie, err);
+    if (result == CHAIN_NONE)
+        return err_set(err, "logs of block %llu are missing", (unsigned long long)block);
+    return result == CHAIN_OK ? 0 : -1;
+}
+
+struct original {
+    struct eth_hash root;
+    uint16_t group;
+    struct eth_hash transaction;
+    bool found;
+};
+
+static int on_original(void *cookie, const struct chain_log *log, struct err *err)
+{
+    struct original *original = cookie;
+    struct ledger_event event;
+    if (log->removed)
+        return 0;
+    if (ledger_event_decode(&event, log, err) < 0)
+        return -1;
+    if (event.kind != LEDGER_BATCH_SUBMITTED || event.group != original->group ||
+        !eth_hash_equal(&event.root, &original->root))
+        return 0;
+    original->transaction = log->transaction;
+    original->found = true;
+    return 0;
+}
+
+/* The batch was there already, by a twin or by a store since lost: that one's events count. */
+static int read_original(struct events *events, const struct eth_hash *root, struct err *err)
+{
+    const struct settler *settler = events->settler;
+    struct original original = {.root = *root, .group = settler->group};
+    struct ledger_batch batch;
+    enum chain_result result = ledger_batch_info(settler->chain, &settler->contract, &batch,
+                                                 settler->group, root, CHAIN_LATEST, err);
+    if (result == CHAIN_NONE)
+        return err_set(err, "the node does not know the contract's batches");
+    if (result != CHAIN_OK || read_block(events, batch.block, on_original, &original, err) < 0)
+        return -1;
+    if (!original.found)
+        return err_set(err, "no batch event in block %llu yet", (unsigned long long)batch.block);
+    events->transaction = original.transaction;
+    events->repeated = events->submitted = false;
+    return read_block(events, batch.block, on_log, events, err);
+}
+
+static int read_events(struct events *events, const struct eth_hash *root, struct err *err)
+{
+    uint64_t block = events->flight->receipt.block;
+    events->transaction = events->flight->mined_hash;
+    if (read_block(events, block, on_log, events, err) < 0)
+        return -1;
+    if (events->repeated && read_original(events, root, err) < 0)
+        return -1;
+    if (!events->submitted)
         return err_set(err, "no batch event in block %llu yet", (unsigned long long)block);
     return 0;
 }
@@ -108,25 +167,86 @@ static bool keep_row(void *cookie, const struct report_row *row)
     return true;
 }
 
-static bool has_time(const struct report *report, uint32_t timestamp_s)
+static const struct reading *at_time(const struct report *report, uint32_t timestamp_s)
 {
     for (uint32_t i = 0; i < report->count; i++)
         if (report->readings[i].timestamp_s == timestamp_s)
-            return true;
-    return false;
+            return &report->readings[i];
+    return NULL;
 }
 
-static void mark_skipped(struct endings *endings, const struct skipped *skipped)
+/* The report with that reading, or NULL. */
+static struct ending *find_ending(const struct endings *endings, const struct skipped *skipped)
 {
     for (size_t i = 0; i < endings->count; i++) {
-        struct ending *ending = &endings->items[i];
-        if (ending->row.report.meter != skipped->meter || ending->cause != CAUSE_NONE ||
-            !has_time(&ending->row.report, skipped->timestamp_s))
-            continue;
-        ending->cause = reason_cause(skipped->reason);
-        ending->reason = skipped->reason;
-        ending->timestamp_s = skipped->timestamp_s;
+        const struct report *report = &endings->items[i].row.report;
+        if (report->meter == skipped->meter && at_time(report, skipped->timestamp_s))
+            return &endings->items[i];
     }
+    return NULL;
+}
+
+static void mark_skipped(struct ending *ending, const struct skipped *skipped)
+{
+    if (ending->cause != CAUSE_NONE)
+        return;
+    ending->cause = reason_cause(skipped->reason);
+    ending->reason = skipped->reason;
+    ending->timestamp_s = skipped->timestamp_s;
+}
+
+static void mark_sought(struct ending *ending, const struct sought_reading *sought)
+{
+    if (!sought->found) {
+        mark_skipped(ending, &(struct skipped){sought->meter, sought->reading.timestamp_s,
+                                               LEDGER_REASON_STALE});
+        return;
+    }
+    ending->elsewhere++;
+    ending->place = sought->place;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct sought_reading *x = a, *y = b;
+    if (x->meter != y->meter)
+        return x->meter < y->meter ? -1 : 1;
+    return (x->reading.timestamp_s > y->reading.timestamp_s) -
+           (x->reading.timestamp_s < y->reading.timestamp_s);
+}
+
+/* Stale may mean that the chain has it already, which is as good as sealed. */
+static int judge_skipped(const struct events *events, struct endings *endings, struct err *err)
+{
+    const struct settler *settler = events->settler;
+    struct elsewhere elsewhere = {settler->chain, settler->contract, settler->group,
+                                  settler->start_block};
+    struct sought_reading *sought = xcalloc(events->skipped_count + 1, sizeof(*sought));
+    size_t count = 0;
+    for (size_t i = 0; i < events->skipped_count; i++) {
+        const struct skipped *skipped = &events->skipped[i];
+        struct ending *ending = find_ending(endings, skipped);
+        if (ending && skipped->reason == LEDGER_REASON_STALE)
+            sought[count++] = (struct sought_reading){
+                .meter = skipped->meter,
+                .reading = *at_time(&ending->row.report, skipped->timestamp_s)};
+        else if (ending)
+            mark_skipped(ending, skipped);
+    }
+    qsort(sought, count, sizeof(*sought), by_time);
+    int result = elsewhere_find(&elsewhere, sought, count, events->block, err);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        struct skipped key = {sought[i].meter, sought[i].reading.timestamp_s, 0};
+        mark_sought(find_ending(endings, &key), &sought[i]);
+    }
+    free(sought);
+    return result;
+}
+
+/* Another batch has the whole report. */
+static bool sealed_elsewhere(const struct ending *ending)
+{
+    return ending->cause == CAUSE_NONE && ending->elsewhere == ending->row.report.count;
 }
 
 static int quarantine(const struct settler *settler, const struct ending *ending, const char *text,
@@ -156,6 +276,17 @@ static void ending_text(const struct ending *ending, char text[160])
         snprintf(text, 160, "the contract refuses any batch with this report");
 }
 
+static int write_elsewhere(const struct settler *settler, const struct ending *ending,
+                           struct err *err)
+{
+    struct batch_row batch = {.root = ending->place.root,
+                              .hash = ending->place.transaction,
+                              .block = ending->place.block,
+                              .number = ending->place.number};
+    return store_batch_seal_elsewhere(settler->store, ending->row.id, &batch,
+                                      clock_unix_ms(settler->clock), err);
+}
+
 static int write_endings(const struct settler *settler, const struct flight *flight,
                          const struct batch_row *outcome, const struct endings *endings,
                          struct err *err)
@@ -166,6 +297,8 @@ static int write_endings(const struct settler *settler, const struct flight *fli
     struct batch_rejection *rejected = xcalloc(endings->count + 1, sizeof(*rejected));
     for (size_t i = 0; result == 0 && i < endings->count; i++) {
         const struct ending *ending = &endings->items[i];
+        if (sealed_elsewhere(ending))
+            result = write_elsewhere(settler, ending, err);
         if (ending->cause == CAUSE_NONE)
             continue;
         rejected[count++] = (struct batch_rejection){ending->row.id, ending->cause};
@@ -215,34 +348,44 @@ static void tell_rejected(const struct settler *settler, const struct ending *en
         settler->notices.receipt(settler->notices.cookie, serial, &receipt);
 }
 
+static struct receipt sealed_receipt(const struct ending *ending, const struct batch_row *outcome)
+{
+    const struct report *report = &ending->row.report;
+    bool elsewhere = sealed_elsewhere(ending);
+    return (struct receipt){.status = RECEIPT_SEALED,
+                            .meter = report->meter,
+                            .first = report->sequence,
+                            .last = report->sequence,
+                            .batch = elsewhere ? ending->place.root : outcome->root,
+                            .transaction = elsewhere ? ending->place.transaction : outcome->hash,
+                            .block = elsewhere ? ending->place.block : outcome->block};
+}
+
+/* Whether one receipt can tell of the ending, too. */
+static bool goes_with(const struct receipt *receipt, const struct ending *ending,
+                      const struct batch_row *outcome)
+{
+    struct receipt own = sealed_receipt(ending, outcome);
+    return ending->cause == CAUSE_NONE && own.meter == receipt->meter &&
+           own.first == receipt->last + 1 && eth_hash_equal(&own.batch, &receipt->batch);
+}
+
 /* Items are sorted by meter and sequence: one receipt for each run. */
 static void tell_endings(const struct settler *settler, const struct endings *endings,
                          const struct batch_row *outcome)
 {
     struct meter_row meter = {0};
     for (size_t i = 0; i < endings->count;) {
-        const struct ending *first = &endings->items[i];
-        uint32_t id = first->row.report.meter;
-        struct receipt receipt = {.status = RECEIPT_SEALED,
-                                  .meter = id,
-                                  .first = first->row.report.sequence,
-                                  .last = first->row.report.sequence,
-                                  .batch = outcome->root,
-                                  .transaction = outcome->hash,
-                                  .block = outcome->block};
-        if (store_meter_get(settler->store, &meter, id, NULL) < 0)
+        const struct ending *first = &endings->items[i++];
+        struct receipt receipt = sealed_receipt(first, outcome);
+        if (store_meter_get(settler->store, &meter, receipt.meter, NULL) < 0)
             meter.serial[0] = '\0'; /* the meter asks again, and is answered then */
-        i++;
         if (first->cause != CAUSE_NONE) {
             tell_rejected(settler, first, meter.serial);
             continue;
         }
-        while (i < endings->count && endings->items[i].cause == CAUSE_NONE &&
-               endings->items[i].row.report.meter == id &&
-               endings->items[i].row.report.sequence == receipt.last + 1) {
+        for (; i < endings->count && goes_with(&receipt, &endings->items[i], outcome); i++)
             receipt.last++;
-            i++;
-        }
         if (meter.serial[0])
             settler->notices.receipt(settler->notices.cookie, meter.serial, &receipt);
     }
@@ -291,14 +434,13 @@ static int collect(const struct settler *settler, const struct flight *flight,
                    struct events *events, struct endings *endings, struct batch_row *outcome,
                    struct err *err)
 {
-    if (read_events(events, err) < 0 ||
-        store_batch_get(settler->store, outcome, flight->tx.batch, err) < 0 ||
-        store_report_of_batch(settler->store, flight->tx.batch, keep_row, endings, err) < 0)
+    if (store_batch_get(settler->store, outcome, flight->tx.batch, err) < 0 ||
+        read_events(events, &outcome->root, err) < 0 ||
+        store_report_of_batch(settler->store, flight->tx.batch, keep_row, endings, err) < 0 ||
+        judge_skipped(events, endings, err) < 0)
         return -1;
-    for (size_t i = 0; i < events->skipped_count; i++)
-        mark_skipped(endings, &events->skipped[i]);
-    outcome->hash = flight->mined_hash;
-    outcome->block = flight->receipt.block;
+    outcome->hash = events->transaction;
+    outcome->block = events->block;
     outcome->number = events->number;
     outcome->gas_used = flight->receipt.gas_used;
     outcome->gas_price_wei = flight->receipt.gas_price_wei;

@@ -2,7 +2,9 @@
  * settle.h: the end of a batch: what the contract made of it, into the store and to the world.
  *
  * Called once a batch's transaction is final. Reads its events, marks reports sealed or rejected
- * in one transaction, then tells the meters. Belongs to the chain thread.
+ * in one transaction, then tells the meters. A report whose readings the contract skipped as stale
+ * is sealed all the same where another batch of the group has them all: the meter is told of that
+ * one. Belongs to the chain thread.
  */
 #ifndef AMR_BRIDGE_SETTLE_H
 #define AMR_BRIDGE_SETTLE_H
@@ -21,6 +23,7 @@ struct settler {
     struct log *log;
     struct eth_address contract;
     uint16_t group;
+    uint64_t start_block; /* nothing of the contract is older */
 };
 
 /** The flight's receipt is final and says success. -1: try again later. */

@@ -104,9 +104,26 @@ int store_batch_claim(struct store *store, struct batch_claim *claim, struct err
     return finish(store, claim_all(store, claim, err), err);
 }
 
+static int release_all(struct store *store, const struct batch_claim *claim, uint32_t claimed,
+                       struct err *err)
+{
+    for (size_t i = 0; i < claim->report_count; i++) {
+        struct db_stmt *stmt = db_stmt(store_db(store), REPORT_RELEASE);
+        db_bind_u64(stmt, 0, claim->reports[i].id);
+        if (db_run(stmt, err) < 0)
+            return -1;
+    }
+    struct db_stmt *stmt = db_stmt(store_db(store), METER_UNCLAIM);
+    db_bind_u64(stmt, 0, claimed);
+    db_bind_u64(stmt, 1, claim->reports[0].meter);
+    return db_run(stmt, err);
+}
+
 static int split(struct store *store, struct batch_claim *a, struct batch_claim *b, struct err *err)
 {
-    if (claim_all(store, a, err) < 0 || claim_all(store, b, err) < 0)
+    uint32_t claimed = a->reports[a->report_count - 1].sequence;
+    if (claim_all(store, a, err) < 0 ||
+        (b->tx.data.len ? claim_all(store, b, err) : release_all(store, b, claimed, err)) < 0)
         return -1;
     return set_batch_state(store, a->split_of, BATCH_SPLIT, err);
 }
@@ -267,6 +284,50 @@ int store_batch_seal(struct store *store, uint64_t batch, uint64_t nonce,
     if (db_run(stmt, err) < 0 || put_outcome(store, batch, outcome, now_ms, err) < 0)
         return -1;
     return tx_done(store, nonce, err);
+}
+
+/* 0: not known yet. */
+static int find_root(struct store *store, uint64_t *ret_batch, const struct eth_hash *root,
+                     struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), BATCH_OF_ROOT);
+    db_bind_blob(stmt, 0, root->b, sizeof(root->b));
+    int step = db_step(stmt, err);
+    if (step < 0)
+        return -1;
+    *ret_batch = step == 1 ? db_column_u64(stmt, 0) : 0;
+    if (step == 1)
+        db_reset(stmt);
+    return 0;
+}
+
+static int add_sealed(struct store *store, uint64_t *ret_batch, const struct batch_row *batch,
+                      uint64_t now_ms, struct err *err)
+{
+    if (next_batch_id(store, ret_batch, err) < 0)
+        return -1;
+    struct db_stmt *stmt = db_stmt(store_db(store), BATCH_ADD_SEALED);
+    db_bind_u64(stmt, 0, *ret_batch);
+    db_bind_blob(stmt, 1, batch->root.b, sizeof(batch->root.b));
+    db_bind_u64(stmt, 2, now_ms);
+    db_bind_blob(stmt, 3, batch->hash.b, sizeof(batch->hash.b));
+    db_bind_u64(stmt, 4, batch->block);
+    db_bind_u64(stmt, 5, batch->number);
+    db_bind_u64(stmt, 6, now_ms);
+    return db_run(stmt, err);
+}
+
+int store_batch_seal_elsewhere(struct store *store, uint64_t report_id,
+                               const struct batch_row *batch, uint64_t now_ms, struct err *err)
+{
+    uint64_t id;
+    if (find_root(store, &id, &batch->root, err) < 0 ||
+        (id == 0 && add_sealed(store, &id, batch, now_ms, err) < 0))
+        return -1;
+    struct db_stmt *stmt = db_stmt(store_db(store), REPORT_SEAL);
+    db_bind_u64(stmt, 0, id);
+    db_bind_u64(stmt, 1, report_id);
+    return db_run(stmt, err);
 }
 
 static int halt(struct store *store, uint64_t batch, uint64_t nonce, struct err *err)

@@ -49,7 +49,10 @@ struct batch_claim {
 
 int store_batch_claim(struct store *store, struct batch_claim *claim,
                       struct err *err) AMR_NODISCARD;
-/** Claims the two parts of the halted batch that a->split_of names. */
+/**
+ * Claims the two parts of the halted batch that a->split_of names; where b has no transaction data
+ * its reports wait again, behind those of a.
+ */
 int store_batch_split(struct store *store, struct batch_claim *a, struct batch_claim *b,
                       struct err *err) AMR_NODISCARD;
 /** Before a replacement is broadcast. */
@@ -98,6 +101,10 @@ struct batch_rejection {
 int store_batch_seal(struct store *store, uint64_t batch, uint64_t nonce,
                      const struct batch_row *outcome, const struct batch_rejection *rejected,
                      size_t rejected_count, uint64_t now_ms, struct err *err) AMR_NODISCARD;
+/** The report is in another batch, not of this store: root, hash, block and number tell which. */
+int store_batch_seal_elsewhere(struct store *store, uint64_t report_id,
+                               const struct batch_row *batch, uint64_t now_ms,
+                               struct err *err) AMR_NODISCARD;
 /** Gives up the one report of a halted batch. */
 int store_batch_poison(struct store *store, uint64_t batch, uint64_t report_id,
                        struct err *err) AMR_NODISCARD;

@@ -102,11 +102,10 @@ static int each(struct db_stmt *stmt, bool (*on_row)(void *cookie, const struct 
     }
 }
 
-int store_report_waiting(struct store *store,
-                         bool (*on_row)(void *cookie, const struct waiting_row *row), void *cookie,
-                         struct err *err)
+static int each_waiting(struct db_stmt *stmt,
+                        bool (*on_row)(void *cookie, const struct waiting_row *row), void *cookie,
+                        struct err *err)
 {
-    struct db_stmt *stmt = db_stmt(store_db(store), REPORT_WAITING);
     int step;
     while ((step = db_step(stmt, err)) == 1) {
         struct waiting_row row = {.id = db_column_u64(stmt, 0),
@@ -119,6 +118,35 @@ int store_report_waiting(struct store *store,
         }
     }
     return step;
+}
+
+int store_report_waiting(struct store *store,
+                         bool (*on_row)(void *cookie, const struct waiting_row *row), void *cookie,
+                         struct err *err)
+{
+    return each_waiting(db_stmt(store_db(store), REPORT_WAITING), on_row, cookie, err);
+}
+
+int store_report_waiting_of(struct store *store, uint32_t meter, uint32_t sequence,
+                            bool (*on_row)(void *cookie, const struct waiting_row *row),
+                            void *cookie, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), REPORT_WAITING_OF);
+    db_bind_u64(stmt, 0, meter);
+    db_bind_u64(stmt, 1, sequence);
+    return each_waiting(stmt, on_row, cookie, err);
+}
+
+int store_report_unfinished(struct store *store, uint64_t *ret_batch, uint32_t meter,
+                            struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), REPORT_UNFINISHED);
+    db_bind_u64(stmt, 0, meter);
+    if (db_step(stmt, err) < 0)
+        return -1;
+    *ret_batch = db_column_is_null(stmt, 0) ? 0 : db_column_u64(stmt, 0);
+    db_reset(stmt);
+    return 0;
 }
 
 int store_report_get(struct store *store, struct report_row *ret_row, uint64_t id, struct err *err)

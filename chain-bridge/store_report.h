@@ -51,6 +51,13 @@ struct waiting_row {
 int store_report_waiting(struct store *store,
                          bool (*on_row)(void *cookie, const struct waiting_row *row), void *cookie,
                          struct err *err) AMR_NODISCARD;
+/** The same for one meter from after `sequence` on, by sequence. */
+int store_report_waiting_of(struct store *store, uint32_t meter, uint32_t sequence,
+                            bool (*on_row)(void *cookie, const struct waiting_row *row),
+                            void *cookie, struct err *err) AMR_NODISCARD;
+/** The youngest batch that has claimed reports of the meter and is not sealed; 0: none. */
+int store_report_unfinished(struct store *store, uint64_t *ret_batch, uint32_t meter,
+                            struct err *err) AMR_NODISCARD;
 /** Calls back for the reports of a batch by meter and sequence. */
 int store_report_of_batch(struct store *store, uint64_t batch,
                           bool (*on_row)(void *cookie, const struct report_row *row), void *cookie,

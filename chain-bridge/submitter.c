@@ -358,9 +358,12 @@ static void ask_why(struct submitter *submitter, const struct flight *flight, ch
                               .to = settler->contract,
                               .data = flight->tx.data.data,
                               .data_len = flight->tx.data.len};
-    if (chain_call(settler->chain, &data, &revert, &call, CHAIN_LATEST, NULL) == CHAIN_REFUSED &&
+    uint64_t before = flight->receipt.block ? flight->receipt.block - 1 : CHAIN_LATEST;
+    if (chain_call(settler->chain, &data, &revert, &call, before, NULL) == CHAIN_REFUSED &&
         revert.reverted)
         ledger_revert_text(text, 256, &revert);
+    else if (flight->receipt.gas_used == flight->tx.gas_limit)
+        snprintf(text, 256, "out of gas, all %" PRIu64, flight->tx.gas_limit);
     else
         snprintf(text, 256, "reason unknown");
     buf_free(&data);
@@ -510,7 +513,29 @@ struct halves {
     struct plan plans[2];
     size_t index;
     size_t first_half;
+    size_t count;
+    uint32_t meter; /* of the report before, while looking for the middle */
+    bool one_meter;
 };
+
+static size_t distance(size_t a, size_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+/* Nearest to the middle, between two meters: a meter's reports go on in order, whatever reverts. */
+static bool find_middle(void *cookie, const struct report_row *row)
+{
+    struct halves *halves = cookie;
+    size_t middle = halves->count / 2, i = halves->index++;
+    if (i && row->report.meter != halves->meter &&
+        (halves->one_meter || distance(i, middle) < distance(halves->first_half, middle))) {
+        halves->first_half = i;
+        halves->one_meter = false;
+    }
+    halves->meter = row->report.meter;
+    return true;
+}
 
 static bool deal(void *cookie, const struct report_row *row)
 {
@@ -519,12 +544,15 @@ static bool deal(void *cookie, const struct report_row *row)
     return true;
 }
 
+/* Of one meter only the first half goes off; the other waits until that is mined. */
 static int claim_halves(struct submitter *submitter, const struct halves *halves, struct err *err)
 {
-    struct batch_claim a, b;
+    struct batch_claim a,
+        b = {.reports = halves->plans[1].claims, .report_count = halves->plans[1].count};
     if (prepare(submitter, &a, &halves->plans[0], submitter->next_nonce, err) < 0)
         return -1;
-    if (prepare(submitter, &b, &halves->plans[1], submitter->next_nonce + 1, err) < 0) {
+    if (!halves->one_meter &&
+        prepare(submitter, &b, &halves->plans[1], submitter->next_nonce + 1, err) < 0) {
         drop_claim(&a);
         return -1;
     }
@@ -535,19 +563,26 @@ static int claim_halves(struct submitter *submitter, const struct halves *halves
         return -1;
     }
     take_off(submitter, &a);
-    take_off(submitter, &b);
+    if (halves->one_meter)
+        status_add(submitter->config.settler.status, STATUS_CLAIMED, -(int64_t)b.report_count);
+    else
+        take_off(submitter, &b);
     return 0;
 }
 
 /* Parts of a batch that was within the limits are within them: nothing is cut. */
 static int split(struct submitter *submitter, struct err *err)
 {
-    struct halves halves = {0};
+    struct halves halves = {.one_meter = true};
     struct batch_row row;
     struct store *store = submitter->config.settler.store;
     struct plan_limits limits = {UINT32_MAX, UINT32_MAX, UINT64_MAX};
-    int result = store_batch_get(store, &row, submitter->halted, err);
+    if (store_batch_get(store, &row, submitter->halted, err) < 0)
+        return -1;
+    halves.count = row.reports;
     halves.first_half = row.reports / 2;
+    int result = store_report_of_batch(store, submitter->halted, find_middle, &halves, err);
+    halves.index = 0;
     if (result == 0)
         result = store_report_of_batch(store, submitter->halted, deal, &halves, err);
     for (size_t i = 0; result == 0 && i < 2; i++)
@@ -649,6 +684,17 @@ bool submitter_ready(const struct submitter *submitter)
         return submitter->halted_single && !submitter->sealed_since && submitter->count == 0 &&
                may_try(submitter);
     return submitter->count < submitter->config.window;
+}
+
+bool submitter_mined(const void *cookie, uint64_t batch)
+{
+    const struct submitter *submitter = cookie;
+    if (batch == submitter->halted)
+        return submitter->halted_single; /* then only later ones can show that it is to blame */
+    for (size_t i = 0; i < submitter->count; i++)
+        if (submitter->flights[i]->tx.batch == batch)
+            return submitter->flights[i]->mined && submitter->flights[i]->receipt.succeeded;
+    return false;
 }
 
 struct plan_limits submitter_limits(const struct submitter *submitter)

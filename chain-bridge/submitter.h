@@ -6,7 +6,7 @@
  * rebroadcast_ms, and a second clock (raise_ms) raises the fees; every hash ever sent for a nonce
  * is followed until one is final: in a canonical block that the finality policy covers. A
  * reorganisation puts a batch back without signing anything but fees anew. A reverted batch halts
- * new ones and is split until the report that does it stands alone.
+ * new ones and is split, between meters, until the report that does it stands alone.
  *
  * Things that people must mend (server not listed, empty account, foreign use of the key, a chain
  * that was reset) pause submission, with an alarm, until they are mended. Belongs to the chain
@@ -45,6 +45,8 @@ int submitter_poll(struct submitter *submitter, const struct chain_block *head,
                    struct err *err) AMR_NODISCARD;
 /** Whether a new batch may be submitted now. */
 bool submitter_ready(const struct submitter *submitter);
+/** For struct batcher_config; cookie is the submitter. */
+bool submitter_mined(const void *cookie, uint64_t batch);
 /** Limits for the next batch under this head. */
 struct plan_limits submitter_limits(const struct submitter *submitter);
 /** Claims the built plan under the next nonce and broadcasts it. */

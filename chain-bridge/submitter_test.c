@@ -28,10 +28,12 @@ static void start_parts(struct world *world)
                                      .group = BENCH_GROUP,
                                      .age_ms = 0,
                                      .gap_wait_ms = 60000,
-                                     .first_wait_ms = 60000};
+                                     .first_wait_ms = 60000,
+                                     .mined = submitter_mined};
     world->config.settler.store = world->bench.store;
     world->submitter = submitter_new(&world->config, &err);
     assert_non_null(world->submitter);
+    batcher.cookie = world->submitter;
     world->batcher = batcher_new(&batcher);
 }
 
@@ -256,7 +258,7 @@ static void one_dropped_transaction_does_not_hold_up_the_others(void **state)
     struct world *world = *state;
     assert_int_equal(poll(world), 0);
     for (uint32_t i = 1; i <= 4; i++) {
-        bench_store_report(&world->bench, BENCH_METER(1), i, 1);
+        bench_store_report(&world->bench, BENCH_METER(i), 1, 1);
         assert_int_equal(batch(world), 1);
     }
     world->fake.txs[0].state = FAKE_GONE;
@@ -266,7 +268,7 @@ static void one_dropped_transaction_does_not_hold_up_the_others(void **state)
     fake_mine(&world->fake);
     assert_int_equal(poll(world), 0);
     for (uint32_t i = 1; i <= 4; i++)
-        assert_int_equal(sealed_times(world, BENCH_METER(1), i), 1);
+        assert_int_equal(sealed_times(world, BENCH_METER(i), 1), 1);
 }
 
 static void the_window_is_not_exceeded(void **state)
@@ -274,11 +276,11 @@ static void the_window_is_not_exceeded(void **state)
     struct world *world = *state;
     assert_int_equal(poll(world), 0);
     for (uint32_t i = 1; i <= 5; i++) {
-        bench_store_report(&world->bench, BENCH_METER(1), i, 1);
+        bench_store_report(&world->bench, BENCH_METER(i), 1, 1);
         batch(world);
     }
     assert_int_equal(number(world, STATUS_IN_FLIGHT), 4);
-    assert_int_equal(state_of(world, BENCH_METER(1), 5), REPORT_STORED);
+    assert_int_equal(state_of(world, BENCH_METER(5), 1), REPORT_STORED);
 }
 
 static void fees_rise_only_while_blocks_are_made(void **state)
@@ -433,6 +435,127 @@ static void a_skipped_reading_is_rejected_and_kept(void **state)
     uint64_t rows;
     assert_int_equal(store_quarantine_count(world->bench.store, &rows, NULL), 0);
     assert_int_equal(rows, 1);
+}
+
+/* The contract skips all of that report in our first batch. */
+static void skip_all(struct world *world, const struct report *report)
+{
+    for (uint32_t i = 0; i < report->count; i++)
+        world->fake.skips[world->fake.skip_count++] = (struct fake_skip){
+            0, report->meter, report->readings[i].timestamp_s, LEDGER_REASON_STALE};
+}
+
+static struct receipt only_receipt(struct world *world)
+{
+    assert_int_equal(world->bench.heard.receipt_count, 1);
+    return world->bench.heard.receipts[0];
+}
+
+static void submit_report_that_is_stale(struct world *world, const struct report *report)
+{
+    for (int i = 0; i < 100; i++)
+        fake_mine_empty(&world->fake); /* the search has to go back some pages */
+    bench_store_report(&world->bench, report->meter, report->sequence, report->count);
+    skip_all(world, report);
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(batch(world), 1);
+    fake_mine(&world->fake);
+    assert_int_equal(poll(world), 0);
+}
+
+static void what_a_twin_sealed_is_sealed_where_the_twin_put_it(void **state)
+{
+    struct world *world = *state;
+    struct report report = bench_report(&world->bench, BENCH_METER(1), 1, 4);
+    const struct fake_twin *twin = fake_twin(&world->fake, &report);
+    submit_report_that_is_stale(world, &report);
+    assert_int_equal(state_of(world, BENCH_METER(1), 1), REPORT_SEALED);
+    struct receipt receipt = only_receipt(world);
+    assert_true(eth_hash_equal(&receipt.batch, &twin->root));
+    assert_true(eth_hash_equal(&receipt.transaction, &twin->transaction));
+    bench_store_report(&world->bench, BENCH_METER(1), 2, 4);
+    assert_int_equal(batch(world), 1);
+}
+
+static void what_a_twin_sealed_with_other_values_is_stale(void **state)
+{
+    struct world *world = *state;
+    struct report report = bench_report(&world->bench, BENCH_METER(1), 1, 4);
+    struct fake_twin *twin = fake_twin(&world->fake, &report);
+    twin->records[2].reading.import_wh++;
+    submit_report_that_is_stale(world, &report);
+    assert_int_equal(state_of(world, BENCH_METER(1), 1), REPORT_REJECTED);
+    assert_int_equal(only_receipt(world).cause, CAUSE_STALE);
+}
+
+static void what_a_twin_could_not_get_in_is_stale(void **state)
+{
+    struct world *world = *state;
+    struct report report = bench_report(&world->bench, BENCH_METER(1), 1, 4);
+    fake_twin(&world->fake, &report)->refused = 1;
+    submit_report_that_is_stale(world, &report);
+    assert_int_equal(only_receipt(world).cause, CAUSE_STALE);
+}
+
+static void a_batch_that_was_there_before_is_told_as_it_was(void **state)
+{
+    struct world *world = *state;
+    struct report report = bench_report(&world->bench, BENCH_METER(1), 1, 2);
+    struct fake_twin *twin = fake_twin(&world->fake, &report);
+    twin->refused = 1;
+    world->fake.repeats = true;
+    bench_store_report(&world->bench, BENCH_METER(1), 1, 2);
+    bench_store_report(&world->bench, BENCH_METER(2), 1, 2);
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(batch(world), 1);
+    twin->root = world->fake.txs[0].root;
+    fake_mine(&world->fake);
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(state_of(world, BENCH_METER(1), 1), REPORT_REJECTED);
+    assert_int_equal(state_of(world, BENCH_METER(2), 1), REPORT_SEALED);
+    assert_int_equal(world->bench.heard.batches[0].block, twin->block);
+}
+
+static void a_meter_in_a_batch_that_reverts_loses_nothing_to_its_next(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(poll(world), 0);
+    bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
+    assert_int_equal(batch(world), 1);
+    bench_store_report(&world->bench, BENCH_METER(1), 2, 1);
+    bench_store_report(&world->bench, BENCH_METER(2), 1, 1);
+    assert_int_equal(batch(world), 1);
+    assert_int_equal(state_of(world, BENCH_METER(1), 2), REPORT_STORED);
+    assert_int_equal(state_of(world, BENCH_METER(2), 1), REPORT_CLAIMED);
+    fake_mine(&world->fake);
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(batch(world), 1);
+    assert_int_equal(state_of(world, BENCH_METER(1), 2), REPORT_CLAIMED);
+}
+
+static void reports_of_one_meter_stay_in_order_when_their_batch_is_split(void **state)
+{
+    struct world *world = *state;
+    for (uint32_t i = 1; i <= 4; i++)
+        bench_store_report(&world->bench, BENCH_METER(1), i, 1);
+    world->fake.revert_nonces = 1;
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(batch(world), 1);
+    fake_mine(&world->fake);
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(state_of(world, BENCH_METER(1), 2), REPORT_CLAIMED);
+    assert_int_equal(state_of(world, BENCH_METER(1), 3), REPORT_STORED);
+    assert_int_equal(fake_count(&world->fake, FAKE_POOLED), 1);
+    assert_int_equal(batch(world), 0);
+    for (int i = 0; i < 2; i++) {
+        fake_mine(&world->fake);
+        assert_int_equal(poll(world), 0);
+        batch(world);
+    }
+    fake_mine(&world->fake);
+    assert_int_equal(poll(world), 0);
+    for (uint32_t i = 1; i <= 4; i++)
+        assert_int_equal(sealed_times(world, BENCH_METER(1), i), 1);
 }
 
 static void a_reverting_report_is_found_and_the_rest_sealed(void **state)
@@ -654,6 +777,12 @@ int main(void)
         TEST(a_reorg_that_loses_it_sends_the_same_bytes),
         TEST(a_receipt_of_an_abandoned_block_is_not_believed),
         TEST(a_skipped_reading_is_rejected_and_kept),
+        TEST(what_a_twin_sealed_is_sealed_where_the_twin_put_it),
+        TEST(what_a_twin_sealed_with_other_values_is_stale),
+        TEST(what_a_twin_could_not_get_in_is_stale),
+        TEST(a_batch_that_was_there_before_is_told_as_it_was),
+        TEST(a_meter_in_a_batch_that_reverts_loses_nothing_to_its_next),
+        TEST(reports_of_one_meter_stay_in_order_when_their_batch_is_split),
         TEST(a_reverting_report_is_found_and_the_rest_sealed),
         TEST(a_lone_reverting_report_is_not_given_up_without_proof),
         TEST(a_contract_that_takes_nothing_is_asked_less_often),
