@@ -3,13 +3,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/buf.h"
+#include "meter-client/obis.h"
 
 /** After the "!": at most four digits, CR and LF. */
 #define TAIL_MAX    6
-#define TARIFFS_MAX 4
 #define CRC_VERSION 40 /* 1-3:0.2.8 from which a CRC is printed */
 
 enum state { OUTSIDE, INSIDE, TAIL };
@@ -30,23 +29,10 @@ struct p1 {
 /** What the lines of one telegram say, before it is decided whether that is enough. */
 struct fields {
     struct p1_telegram telegram;
-    uint64_t import_wh[TARIFFS_MAX + 1]; /* [0] total, [1].. tariffs */
-    uint64_t export_wh[TARIFFS_MAX + 1];
-    unsigned import_seen; /* bit per element */
-    unsigned export_seen;
+    struct obis_energy import;
+    struct obis_energy export;
     unsigned version;
-    bool bad;
 };
-
-struct text {
-    const char *at;
-    size_t len;
-};
-
-static bool text_is(struct text text, const char *literal)
-{
-    return text.len == strlen(literal) && memcmp(text.at, literal, text.len) == 0;
-}
 
 static uint16_t crc16_arc(const char *data, size_t len)
 {
@@ -58,79 +44,6 @@ static uint16_t crc16_arc(const char *data, size_t len)
             crc = crc & 1 ? (uint16_t)(crc >> 1 ^ 0xa001) : (uint16_t)(crc >> 1);
     }
     return crc;
-}
-
-/** Digits with an optional fraction, times ten to the power of `shift`; further digits are cut. */
-static bool parse_decimal(uint64_t *ret_value, struct text text, unsigned shift)
-{
-    uint64_t value = 0;
-    bool fraction = false;
-    size_t digits = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i];
-
-        if (c == '.' && !fraction && digits > 0) {
-            fraction = true;
-            continue;
-        }
-        if (c < '0' || c > '9')
-            return false;
-        digits++;
-        if (fraction && shift == 0)
-            continue;
-        if (value > READING_WH_MAX)
-            return false;
-        value = value * 10 + (uint64_t)(c - '0');
-        shift -= fraction ? 1 : 0;
-    }
-    for (; shift > 0 && value <= READING_WH_MAX; shift--)
-        value *= 10;
-    if (digits == 0 || value > READING_WH_MAX)
-        return false;
-    *ret_value = value;
-    return true;
-}
-
-/** "number*unit" in units of 10^-base_shift of `unit`; "k" before the unit means a thousand. */
-static bool parse_quantity(uint64_t *ret_value, struct text value, const char *unit,
-                           unsigned base_shift)
-{
-    const char *star = memchr(value.at, '*', value.len);
-    struct text number = {value.at, star ? (size_t)(star - value.at) : value.len};
-    struct text told = {NULL, 0};
-
-    if (!star)
-        return false;
-    told.at = star + 1;
-    told.len = value.len - number.len - 1;
-    if (told.len > 1 && (told.at[0] == 'k' || told.at[0] == 'K')) {
-        told.at++;
-        told.len--;
-        base_shift += 3;
-    }
-    return told.len == strlen(unit) && strncasecmp(told.at, unit, told.len) == 0 &&
-           parse_decimal(ret_value, number, base_shift);
-}
-
-static void take_register(struct fields *fields, uint64_t *registers, unsigned *seen, char tariff,
-                          struct text value)
-{
-    unsigned index = (unsigned)(tariff - '0');
-
-    if (index > TARIFFS_MAX)
-        return;
-    if (*seen & 1u << index || !parse_quantity(&registers[index], value, "Wh", 0))
-        fields->bad = true;
-    *seen |= 1u << index;
-}
-
-static void take_u32(uint32_t *ret_value, struct text value, const char *unit, unsigned shift)
-{
-    uint64_t number;
-
-    if (parse_quantity(&number, value, unit, shift) && number <= UINT32_MAX)
-        *ret_value = (uint32_t)number;
 }
 
 static int hex_digit(char c)
@@ -201,7 +114,7 @@ static void take_version(unsigned *ret_version, struct text value)
 {
     uint64_t number;
 
-    if (parse_decimal(&number, value, 0) && number < 1000)
+    if (obis_decimal(&number, value, 0) && number < 1000)
         *ret_version = (unsigned)number;
 }
 
@@ -210,15 +123,15 @@ static void take_object(struct fields *fields, struct text obis, struct text val
     struct p1_telegram *telegram = &fields->telegram;
 
     if (obis.len == 9 && memcmp(obis.at, "1-0:1.8.", 8) == 0)
-        take_register(fields, fields->import_wh, &fields->import_seen, obis.at[8], value);
+        obis_energy_take(&fields->import, obis.at[8], value, false);
     else if (obis.len == 9 && memcmp(obis.at, "1-0:2.8.", 8) == 0)
-        take_register(fields, fields->export_wh, &fields->export_seen, obis.at[8], value);
+        obis_energy_take(&fields->export, obis.at[8], value, false);
     else if (text_is(obis, "1-0:1.7.0"))
-        take_u32(&telegram->import_w, value, "W", 0);
+        obis_u32(&telegram->import_w, value, "W", 0);
     else if (text_is(obis, "1-0:2.7.0"))
-        take_u32(&telegram->export_w, value, "W", 0);
+        obis_u32(&telegram->export_w, value, "W", 0);
     else if (text_is(obis, "1-0:32.7.0"))
-        take_u32(&telegram->voltage_dv, value, "V", 1);
+        obis_u32(&telegram->voltage_dv, value, "V", 1);
     else if (text_is(obis, "0-0:1.0.0"))
         take_clock(&telegram->clock_s, value);
     else if (text_is(obis, "0-0:96.1.1"))
@@ -267,21 +180,6 @@ static void take_lines(struct fields *fields, const char *data, size_t len)
     }
 }
 
-/** The total where it is told, else the sum of the tariffs. */
-static bool total_of(uint64_t *ret_wh, const uint64_t registers[TARIFFS_MAX + 1], unsigned seen)
-{
-    uint64_t sum = 0;
-
-    if (seen & 1) {
-        *ret_wh = registers[0];
-        return true;
-    }
-    for (unsigned i = 1; i <= TARIFFS_MAX; i++)
-        sum += seen & 1u << i ? registers[i] : 0;
-    *ret_wh = sum;
-    return seen != 0 && sum <= READING_WH_MAX;
-}
-
 /** Whether the digits after "!" are the checksum, or may be missing. */
 static bool checksum_fits(struct p1 *p1, unsigned version)
 {
@@ -318,9 +216,8 @@ static void finish(struct p1 *p1)
         p1->faults[P1_FAULT_CRC]++;
         return;
     }
-    if (fields.bad || !total_of(&telegram->import_wh, fields.import_wh, fields.import_seen) ||
-        (fields.export_seen &&
-         !total_of(&telegram->export_wh, fields.export_wh, fields.export_seen))) {
+    if (!obis_energy_total(&fields.import, &telegram->import_wh) || fields.export.bad ||
+        (fields.export.seen && !obis_energy_total(&fields.export, &telegram->export_wh))) {
         p1->faults[P1_FAULT_VALUE]++;
         return;
     }
