@@ -82,7 +82,7 @@ class File {
     this.lines = this.text.split('\n');
     if (this.lines.at(-1) === '') this.lines.pop();
     this.isC = /\.[ch]$/.test(path);
-    this.isTest = /_(test|fuzz)\.c$|^tests\//.test(path);
+    this.isTest = /_(test|fuzz)\.c$|^tests\/|\/test\//.test(path);
     if (this.isC) this.code = stripC(this.text).split('\n');
   }
 }
