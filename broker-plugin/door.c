@@ -9,7 +9,7 @@
 #include "broker-plugin/counters.h"
 #include "broker-plugin/members.h"
 #include "broker-plugin/notices.h"
-#include "broker-plugin/staff.h"
+#include "common/staff.h"
 #include "common/buf.h"
 #include "common/signer.h"
 #include "common/topic.h"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "broker-plugin/staff.h"
+#include "common/staff.h"
 #include "broker-plugin/testing.h"
 #include "common/file.h"
 #include "common/json.h"

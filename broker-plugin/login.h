@@ -14,7 +14,7 @@
 #include "broker-plugin/identity.h"
 #include "broker-plugin/members.h"
 #include "broker-plugin/rates.h"
-#include "broker-plugin/staff.h"
+#include "common/staff.h"
 #include "common/clock.h"
 
 struct login {

@@ -38,6 +38,7 @@ amr_library(
   ctl_rows
   ctl_screen
   ctl_server
+  ctl_staff
   ctl_status
   ctl_tx
   ctl_watch

@@ -13,16 +13,17 @@
 #include "chain-bridge/ctl_pki.h"
 #include "chain-bridge/ctl_readings.h"
 #include "chain-bridge/ctl_server.h"
+#include "chain-bridge/ctl_staff.h"
 #include "chain-bridge/ctl_status.h"
 #include "chain-bridge/ctl_watch.h"
 #include "common/buf.h"
 
 /* In the order of the help. */
 static const struct ctl_verb *const VERBS[] = {
-    &ctl_pki_init, &ctl_pki_issue,  &ctl_key_new,       &ctl_key_import,  &ctl_key_show,
-    &ctl_deploy,   &ctl_server_add, &ctl_server_remove, &ctl_server_list, &ctl_enrol,
-    &ctl_revoke,   &ctl_reopen,     &ctl_rotate,        &ctl_meters,      &ctl_readings,
-    &ctl_status,   &ctl_watch,
+    &ctl_pki_init,      &ctl_pki_issue,   &ctl_staff_add, &ctl_staff_remove, &ctl_staff_list,
+    &ctl_key_new,       &ctl_key_import,  &ctl_key_show,  &ctl_deploy,       &ctl_server_add,
+    &ctl_server_remove, &ctl_server_list, &ctl_enrol,     &ctl_revoke,       &ctl_reopen,
+    &ctl_rotate,        &ctl_meters,      &ctl_readings,  &ctl_status,       &ctl_watch,
 };
 
 /* A verb has one word or two; ret_words says how many matched. */

@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -90,4 +93,38 @@ int file_create(const char *path, unsigned mode, const void *data, size_t len, s
     }
     close(fd);
     return 0;
+}
+
+/* A rename is on disk when its folder is. */
+static int sync_folder(const char *path)
+{
+    char *copy = xstrdup(path);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = fd < 0 ? -1 : fsync(fd);
+
+    if (fd >= 0)
+        close(fd);
+    free(copy);
+    return result;
+}
+
+int file_replace(const char *path, unsigned mode, const void *data, size_t len, struct err *err)
+{
+    struct stat before;
+    bool existed = stat(path, &before) == 0;
+    char *fresh = xasprintf("%s.new", path);
+    int result = -1;
+
+    unlink(fresh); /* left over from a crash */
+    if (file_create(fresh, mode, data, len, err))
+        goto done;
+    if ((existed && chown(fresh, before.st_uid, before.st_gid) < 0) || rename(fresh, path) < 0) {
+        err_errno(err, "replace '%s'", path);
+        unlink(fresh);
+        goto done;
+    }
+    result = sync_folder(path) < 0 ? err_errno(err, "sync the folder of '%s'", path) : 0;
+done:
+    free(fresh);
+    return result;
 }

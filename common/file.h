@@ -17,5 +17,9 @@ int file_read_secret(struct buf *out, const char *path, size_t max, struct err *
 /** Creates the file with mode, writes, fsyncs; refuses to overwrite. */
 int file_create(const char *path, unsigned mode, const void *data, size_t len,
                 struct err *err) AMR_NODISCARD;
+/** Puts a new file in the place of path, or makes it: whoever looks sees the old or the new one,
+ * after a power cut, too. A file that was there keeps its owner and group. */
+int file_replace(const char *path, unsigned mode, const void *data, size_t len,
+                 struct err *err) AMR_NODISCARD;
 
 #endif

@@ -54,12 +54,30 @@ static void nothing_is_ever_overwritten(void **state)
     free(path);
 }
 
+static void a_replaced_file_is_new_as_a_whole(void **state)
+{
+    char *path = test_path(*state, "d");
+    struct buf out = BUF_INIT;
+    struct stat st;
+
+    assert_int_equal(file_replace(path, 0640, "first", 5, NULL), 0);
+    assert_int_equal(file_replace(path, 0640, "2", 1, NULL), 0);
+    assert_int_equal(file_read(&out, path, 9, NULL), 0);
+    assert_string_equal(buf_str(&out), "2");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0640);
+    assert_int_equal(file_replace("/does/not/exist", 0640, "2", 1, NULL), -1);
+    buf_free(&out);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_read_whole_or_refused_for_its_length),
         cmocka_unit_test(a_secret_must_be_private),
         cmocka_unit_test(nothing_is_ever_overwritten),
+        cmocka_unit_test(a_replaced_file_is_new_as_a_whole),
     };
 
     return cmocka_run_group_tests(tests, test_dir_setup, test_dir_teardown);

@@ -1,4 +1,4 @@
-#include "broker-plugin/staff.h"
+#include "common/staff.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -18,7 +18,6 @@
 #define SCRYPT_P     1
 #define LOG_N_MIN    10
 #define LOG_N_MAX    17
-#define FILE_MAX     65536
 #define LINE_MAX_LEN 255
 #define FIELDS       5
 
@@ -166,7 +165,7 @@ static int read_file(struct staff *staff, const struct stat *st, struct err *err
     int result = -1;
     if (st->st_mode & (S_IWGRP | S_IRWXO))
         return err_set(err, "others than its owner and group can read or write it: chmod 640");
-    if (file_read(&content, staff->path, FILE_MAX, err) == 0)
+    if (file_read(&content, staff->path, STAFF_FILE_MAX, err) == 0)
         result = staff_parse(staff, (const char *)content.data, content.len, err);
     buf_free(&content);
     return result;
@@ -185,6 +184,16 @@ int staff_refresh(struct staff *staff, bool *ret_changed, struct err *err)
     staff->seen = st;
     *ret_changed = true;
     return 0;
+}
+
+size_t staff_count(const struct staff *staff)
+{
+    return staff->people.count;
+}
+
+const char *staff_name(const struct staff *staff, size_t i)
+{
+    return staff->people.persons[i].name;
 }
 
 bool staff_knows(const struct staff *staff, const char *name)
@@ -223,4 +232,21 @@ int staff_print(struct buf *out, const char *name, const char *password, unsigne
     hex0x_append(out, person.hash, HASH_LEN);
     buf_printf(out, "\n");
     return 0;
+}
+
+bool staff_without(struct buf *out, const char *text, size_t len, const char *name)
+{
+    const char *end = text + len;
+    size_t name_len = strlen(name);
+    bool found = false;
+    while (text < end) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+        size_t line = newline ? (size_t)(newline - text) + 1 : (size_t)(end - text);
+        if (line > name_len && memcmp(text, name, name_len) == 0 && text[name_len] == ':')
+            found = true;
+        else
+            buf_append(out, text, line);
+        text += line;
+    }
+    return found;
 }

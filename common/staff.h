@@ -7,8 +7,8 @@
  * last good state where the file cannot be read. A check costs some 30 ms of the broker's only
  * thread, so the caller limits how many there are. One thread.
  */
-#ifndef AMR_BROKER_PLUGIN_STAFF_H
-#define AMR_BROKER_PLUGIN_STAFF_H
+#ifndef AMR_COMMON_STAFF_H
+#define AMR_COMMON_STAFF_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +17,7 @@
 #include "common/err.h"
 
 #define STAFF_MAX          256
+#define STAFF_FILE_MAX     65536
 #define STAFF_PASSWORD_MAX 128
 #define STAFF_LOG_N        14
 
@@ -29,6 +30,8 @@ int staff_refresh(struct staff *staff, bool *ret_changed, struct err *err) AMR_N
 /** Takes over the content of such a file, all of it or, where a line is bad, nothing. */
 int staff_parse(struct staff *staff, const char *text, size_t len, struct err *err) AMR_NODISCARD;
 
+size_t staff_count(const struct staff *staff);
+const char *staff_name(const struct staff *staff, size_t i);
 bool staff_knows(const struct staff *staff, const char *name);
 /** Takes as long for a name that is not there. */
 bool staff_check(const struct staff *staff, const char *name, const char *password);
@@ -36,5 +39,7 @@ bool staff_check(const struct staff *staff, const char *name, const char *passwo
 /** Appends the line for a person, with a fresh salt. */
 int staff_print(struct buf *out, const char *name, const char *password, unsigned log_n,
                 struct err *err) AMR_NODISCARD;
+/** Appends the content of such a file but the person's line; false where there is none. */
+bool staff_without(struct buf *out, const char *text, size_t len, const char *name);
 
 #endif

@@ -1,19 +1,22 @@
-#include "broker-plugin/staff.h"
+#include "common/staff.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "broker-plugin/testing.h"
 #include "common/file.h"
+#include "common/test_dir.h"
 
 #define LOG_N 10 /* cheap: the tests run under valgrind, too */
 
 struct fixture {
-    struct test_dir dir;
+    void *dir;
+    char *path;
     struct staff *staff;
     struct buf text;
     struct err err;
@@ -22,8 +25,10 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *f = xcalloc(1, sizeof *f);
-    test_dir_make(&f->dir);
-    f->staff = staff_new(f->dir.registry);
+    if (test_dir_setup(&f->dir) < 0)
+        return -1;
+    f->path = test_path(f->dir, "staff");
+    f->staff = staff_new(f->path);
     if (staff_print(&f->text, "alice", "secret", LOG_N, &f->err) < 0 ||
         staff_print(&f->text, "bob", "other", LOG_N, &f->err) < 0)
         return -1;
@@ -36,15 +41,16 @@ static int teardown(void **state)
     struct fixture *f = *state;
     staff_free(f->staff);
     buf_free(&f->text);
-    test_dir_remove(&f->dir);
+    free(f->path);
+    test_dir_teardown(&f->dir);
     free(f);
     return 0;
 }
 
 static void write_file(struct fixture *f, unsigned mode)
 {
-    unlink(f->dir.registry);
-    assert_int_equal(file_create(f->dir.registry, mode, f->text.data, f->text.len, &f->err), 0);
+    unlink(f->path);
+    assert_int_equal(file_create(f->path, mode, f->text.data, f->text.len, &f->err), 0);
 }
 
 static void the_right_password_passes_and_no_other(void **state)
@@ -117,14 +123,33 @@ static void a_missing_or_open_file_leaves_the_last_good_state(void **state)
     bool changed = false;
     write_file(f, 0640);
     assert_int_equal(staff_refresh(f->staff, &changed, &f->err), 0);
-    unlink(f->dir.registry);
+    unlink(f->path);
     assert_int_equal(staff_refresh(f->staff, &changed, &f->err), -1);
     buf_clear(&f->text);
     write_file(f, 0640);
-    assert_int_equal(chmod(f->dir.registry, 0644), 0);
+    assert_int_equal(chmod(f->path, 0644), 0);
     assert_int_equal(staff_refresh(f->staff, &changed, &f->err), -1);
     assert_non_null(strstr(f->err.text, "chmod 640"));
     assert_true(staff_knows(f->staff, "alice"));
+}
+
+static void a_person_can_be_taken_out_and_the_rest_stays(void **state)
+{
+    struct fixture *f = *state;
+    struct buf text = BUF_INIT, rest = BUF_INIT;
+    buf_printf(&text, "# people\n%s", buf_str(&f->text));
+    assert_true(staff_without(&rest, (char *)text.data, text.len, "alice"));
+    assert_int_equal(staff_parse(f->staff, (char *)rest.data, rest.len, &f->err), 0);
+    assert_false(staff_knows(f->staff, "alice"));
+    assert_int_equal(staff_count(f->staff), 1);
+    assert_string_equal(staff_name(f->staff, 0), "bob");
+    assert_memory_equal(rest.data, "# people\n", 9);
+    buf_clear(&rest);
+    assert_false(staff_without(&rest, (char *)text.data, text.len, "ali"));
+    assert_int_equal(rest.len, text.len);
+    assert_memory_equal(rest.data, text.data, text.len);
+    buf_free(&text);
+    buf_free(&rest);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -136,6 +161,7 @@ int main(void)
         TEST(two_hashes_of_one_password_differ),
         TEST(a_bad_line_is_refused_by_number_and_changes_nothing),
         TEST(a_changed_file_is_followed),
+        TEST(a_person_can_be_taken_out_and_the_rest_stays),
         TEST(a_missing_or_open_file_leaves_the_last_good_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "broker-plugin/staff.h"
+#include "common/staff.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
