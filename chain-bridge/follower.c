@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "chain-bridge/fault.h"
 #include "chain-bridge/ledger.h"
 #include "common/buf.h"
 #include "common/reading.h"
@@ -159,7 +160,9 @@ static int save(struct follower *follower, struct err *err)
 {
     if (begin(follower, err) < 0)
         return -1;
+    fault_point("registry-commit");
     int result = registry_end(follower->config.registry, follower->cursor.block, err);
+    fault_point("registry-written");
     follower->writing = false;
     if (result < 0)
         return -1;

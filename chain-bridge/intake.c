@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 
 #include "chain-bridge/admission.h"
+#include "chain-bridge/fault.h"
 #include "chain-bridge/queue.h"
 #include "chain-bridge/store_quarantine.h"
 #include "common/buf.h"
@@ -122,10 +123,13 @@ static int commit_group(struct intake *intake, size_t count, struct err *err)
     struct store *store = intake->config.store;
     if (store_begin(store, err) < 0)
         return -1;
-    if (write_group(intake, count, err) < 0 || store_commit(store, err) < 0) {
+    int result = write_group(intake, count, err);
+    fault_point("store-commit");
+    if (result < 0 || store_commit(store, err) < 0) {
         store_rollback(store);
         return -1;
     }
+    fault_point("stored");
     return 0;
 }
 

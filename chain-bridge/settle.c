@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "chain-bridge/elsewhere.h"
+#include "chain-bridge/fault.h"
 #include "chain-bridge/ledger.h"
 #include "chain-bridge/store_quarantine.h"
 #include "chain-bridge/store_report.h"
@@ -318,11 +319,13 @@ static int commit_endings(const struct settler *settler, const struct flight *fl
 {
     if (store_begin(settler->store, err) < 0)
         return -1;
-    if (write_endings(settler, flight, outcome, endings, err) < 0 ||
-        store_commit(settler->store, err) < 0) {
+    int result = write_endings(settler, flight, outcome, endings, err);
+    fault_point("seal-commit");
+    if (result < 0 || store_commit(settler->store, err) < 0) {
         store_rollback(settler->store);
         return -1;
     }
+    fault_point("sealed");
     return 0;
 }
 

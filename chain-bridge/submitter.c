@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain-bridge/fault.h"
 #include "chain-bridge/ledger.h"
 
 enum { MISSING_MS_MAX = 60000, WINDOW_MAX = 16, RAISE_BLOCKS = 3, REVERTS_MAX = 8 };
@@ -174,6 +175,7 @@ static void broadcast(struct submitter *submitter, struct flight *flight)
     struct chain_send sent;
     uint64_t now = mono_ms(submitter);
     chain_send(submitter->config.settler.chain, &sent, flight->tx.raw.data, flight->tx.raw.len);
+    fault_point("sent");
     if (!flight->sent || flight->raised_mono_ms == 0)
         start_raise_clock(submitter, flight);
     flight->sent = true;
@@ -201,6 +203,7 @@ static void raise_fees(struct submitter *submitter, struct flight *flight)
         flight->told = true;
         return;
     }
+    fault_point("raised");
     status_add(settler->status, STATUS_BUMPS, 1);
     log_info(settler->log, "fees raised nonce=%" PRIu64 " tip_wei=%" PRIu64 " max_fee_wei=%" PRIu64,
              flight->tx.nonce, fees.tip_wei, fees.max_fee_wei);
@@ -376,6 +379,7 @@ static int end_reverted(struct submitter *submitter, const struct flight *flight
     if (store_batch_halt(submitter->config.settler.store, flight->tx.batch, flight->tx.nonce, err) <
         0)
         return -1;
+    fault_point("halted");
     if (!submitter->episode) {
         submitter->sealed_since = false;
         submitter->reverts = 0;
@@ -495,10 +499,12 @@ int submitter_submit(struct submitter *submitter, const struct plan *plan, struc
     struct batch_claim claim;
     if (prepare(submitter, &claim, plan, submitter->next_nonce, err) < 0)
         return -1;
+    fault_point("claim-commit");
     if (store_batch_claim(submitter->config.settler.store, &claim, err) < 0) {
         drop_claim(&claim);
         return -1;
     }
+    fault_point("claimed");
     status_add(submitter->config.settler.status, STATUS_CLAIMED, (int64_t)plan->count);
     log_debug(submitter->config.settler.log,
               "batch claimed nonce=%" PRIu64 " reports=%zu readings=%zu bytes=%zu gas=%" PRIu64,
