@@ -154,8 +154,10 @@ static bool measured_at(const struct agent *agent, uint32_t boundary_s)
     uint64_t interval_ms = (uint64_t)agent->config.interval_s * 1000;
     uint64_t slack_ms = interval_ms / 2 < SLACK_MAX_MS ? interval_ms / 2 : SLACK_MAX_MS;
 
+    uint64_t stands_ms = agent->measurement.stands_ms ? agent->measurement.stands_ms : STALE_MS;
+
     return agent->measured && agent->measurement.unix_ms <= boundary_ms + slack_ms &&
-           agent->measurement.unix_ms + STALE_MS >= boundary_ms;
+           agent->measurement.unix_ms + stands_ms >= boundary_ms;
 }
 
 static bool backlog_full(struct agent *agent, struct err *err)

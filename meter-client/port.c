@@ -1,5 +1,6 @@
 #include "meter-client/port.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -29,6 +30,7 @@ struct port {
     char *service; /* KIND_TCP */
     struct port_line line;
     bool write;
+    bool soft_parity; /* the device knows 8N1 only: the eighth bit is made and dropped here */
     uint64_t retry_ms;
     uint64_t reopen_due_ms; /* fd is -1 */
     int fd;
@@ -81,7 +83,7 @@ static int speed_of(speed_t *ret_speed, unsigned baud, struct err *err)
     return err_set(err, "speed %u: want a usual one from 300 to 115200 baud", baud);
 }
 
-static int set_line(const struct port *port, unsigned baud, struct err *err)
+static int set_line(struct port *port, unsigned baud, struct err *err)
 {
     struct termios line;
     speed_t speed;
@@ -93,15 +95,21 @@ static int set_line(const struct port *port, unsigned baud, struct err *err)
     cfmakeraw(&line);
     line.c_cflag |= CLOCAL | CREAD;
     line.c_cflag &= ~(tcflag_t)(CRTSCTS | CSTOPB);
-    if (port->line.seven_even) {
+    if (port->line.seven_even)
+        line.c_iflag |= ISTRIP;
+    if (port->line.seven_even && !port->soft_parity) {
         line.c_cflag = (line.c_cflag & ~(tcflag_t)CSIZE) | CS7 | PARENB;
         line.c_cflag &= ~(tcflag_t)PARODD;
-        line.c_iflag |= INPCK | ISTRIP;
+        line.c_iflag |= INPCK;
     }
     cfsetspeed(&line, speed);
-    if (tcsetattr(port->fd, TCSANOW, &line))
-        return err_errno(err, "set up '%s'", port->address);
-    return 0;
+    if (tcsetattr(port->fd, TCSANOW, &line) == 0)
+        return 0;
+    if (errno == EINVAL && port->line.seven_even && !port->soft_parity) {
+        port->soft_parity = true;
+        return set_line(port, baud, err);
+    }
+    return err_errno(err, "set up '%s'", port->address);
 }
 
 static int open_port(struct port *port, struct err *err)
@@ -185,13 +193,25 @@ ssize_t port_read(struct port *port, void *ret_data, size_t len, struct err *err
     return -1;
 }
 
+static uint8_t with_even_parity(uint8_t c)
+{
+    return (uint8_t)(__builtin_parity(c & 0x7f) ? c | 0x80 : c & 0x7f);
+}
+
 int port_write(struct port *port, const void *data, size_t len, struct err *err)
 {
+    uint8_t bytes[PORT_WRITE_MAX];
     ssize_t put;
 
+    assert(len <= sizeof(bytes));
     if (port->kind == KIND_FILE)
         return 0;
-    put = write(port->fd, data, len);
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = ((const uint8_t *)data)[i];
+
+        bytes[i] = port->soft_parity ? with_even_parity(c) : c;
+    }
+    put = write(port->fd, bytes, len);
     if (put == (ssize_t)len)
         return 0;
     if (put >= 0)

@@ -17,6 +17,8 @@
 #include "common/clock.h"
 #include "common/err.h"
 
+#define PORT_WRITE_MAX 64
+
 struct port;
 
 struct port_line {
@@ -46,7 +48,7 @@ uint64_t port_due_ms(const struct port *port);
 int port_work(struct port *port, struct err *err) AMR_NODISCARD;
 /** Bytes; 0: none now, or at its end; -1: lost, to be opened again later. */
 ssize_t port_read(struct port *port, void *ret_data, size_t len, struct err *err) AMR_NODISCARD;
-/** All of it or -1: for the few bytes of a request. */
+/** All of it or -1: for the few bytes of a request, at most PORT_WRITE_MAX. */
 int port_write(struct port *port, const void *data, size_t len, struct err *err) AMR_NODISCARD;
 /** A serial device's speed; nothing happens on others. */
 int port_set_baud(struct port *port, unsigned baud, struct err *err) AMR_NODISCARD;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "meter-client/source_iec.h"
 #include "meter-client/source_kind.h"
 #include "meter-client/source_p1.h"
 #include "meter-client/source_sim.h"
@@ -13,7 +14,8 @@ struct source {
     void *self;
 };
 
-static const struct source_kind *(*const KINDS[])(void) = {source_sim_kind, source_p1_kind};
+static const struct source_kind *(*const KINDS[])(void) = {source_sim_kind, source_p1_kind,
+                                                           source_iec_kind};
 
 int source_open(struct source **ret_source, const struct source_config *config, struct err *err)
 {
@@ -34,7 +36,7 @@ int source_open(struct source **ret_source, const struct source_config *config, 
         (*ret_source)->self = self;
         return 0;
     }
-    return err_set(err, "source '%s': want sim or p1:ADDRESS", config->spec);
+    return err_set(err, "source '%s': want sim, p1:ADDRESS or iec:ADDRESS", config->spec);
 }
 
 void source_close(struct source *source)

@@ -5,6 +5,7 @@
  *
  *   sim            a simulated household; registers go on from the last reading stored
  *   p1:ADDRESS     a DSMR P1 port; ADDRESS is tcp://host:port, file://path or /dev/tty...
+ *   iec:ADDRESS    an IEC 62056-21 (D0) meter (source_iec.h)
  *
  * Owner and only user is the meter's main loop: it polls source_fd for source_events (-1: nothing
  * to poll), wakes at source_due_ms at the latest, and then calls source_read, which never blocks.
@@ -32,6 +33,7 @@ struct measurement {
     uint32_t export_w;
     uint32_t voltage_dv;         /* phase L1; 0: not told */
     uint8_t quality;             /* enum reading_quality */
+    uint32_t stands_ms;          /* it may stand for now so long; 0: 15 s */
     char serial[SERIAL_MAX + 1]; /* of the meter; empty: not told */
 };
 
@@ -53,8 +55,8 @@ struct source_config {
     uint32_t pv_wp;       /* sim: photovoltaics, watt peak; 0: none */
     uint32_t speed;       /* sim: energy flows this many times faster */
     struct reading last;  /* sim: where the registers stand; timestamp 0: new */
-    const char *checksum; /* p1: "auto", "required" or "none" */
-    uint32_t timeout_s;   /* p1: reopen after so long without a telegram */
+    const char *checksum; /* p1, iec: "auto", "required" or "none" */
+    uint32_t timeout_s;   /* p1, iec: reopen after so long without a telegram */
 };
 
 int source_open(struct source **ret_source, const struct source_config *config,

@@ -13,13 +13,13 @@ static void an_unknown_or_incomplete_source_is_refused(void **state)
         const char *spec;
         const char *text;
     } CASES[] = {
-        {"", "want sim or p1:ADDRESS"},
-        {"simulated", "want sim or p1:ADDRESS"},
-        {"si", "want sim or p1:ADDRESS"},
+        {"", "want sim, p1:ADDRESS or iec:ADDRESS"},
+        {"simulated", "want sim, p1:ADDRESS or iec:ADDRESS"},
+        {"si", "want sim, p1:ADDRESS or iec:ADDRESS"},
         {"sim:1", "takes no address"},
-        {"p1", "want p1:tcp://host:port"},
-        {"p1:", "want p1:tcp://host:port"},
-        {"p1:relative", "want p1:tcp://host:port"},
+        {"p1", "want tcp://host:port, file"},
+        {"p1:", "want tcp://host:port, file"},
+        {"p1:relative", "want tcp://host:port, file"},
         {"p1:tcp://host", "want tcp://host:port"},
         {"p1:tcp://:1", "want tcp://host:port"},
         {"p1:tcp://host:", "want tcp://host:port"},
