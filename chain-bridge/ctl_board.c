@@ -283,6 +283,34 @@ static void on_meter_json(struct board *board, struct board_meter *meter, enum t
         on_birth(meter, value);
 }
 
+/* What is not JSON is nobody's news here: the plugin and the bridge have told it already. */
+static json_t *parse_object(const char *payload, size_t len)
+{
+    json_t *value = json_parse(payload, len, NULL);
+    if (json_is_object(value))
+        return value;
+    json_decref(value);
+    return NULL;
+}
+
+static void on_meter_message(struct board *board, const struct topic *topic, const char *payload,
+                             size_t len, uint64_t now_ms)
+{
+    struct board_meter *meter = take_meter(board, topic->serial);
+    if (meter == NULL)
+        return;
+    if (topic->kind == TOPIC_READING) {
+        on_reading(meter, payload, len);
+    } else if (topic->kind == TOPIC_RECEIPT) {
+        on_receipt(board, meter, payload, len, now_ms);
+    } else {
+        json_t *value = parse_object(payload, len);
+        if (value != NULL)
+            on_meter_json(board, meter, topic->kind, value, now_ms);
+        json_decref(value);
+    }
+}
+
 void board_message(struct board *board, const char *topic_text, const char *payload, size_t len,
                    uint64_t now_ms)
 {
@@ -290,21 +318,12 @@ void board_message(struct board *board, const char *topic_text, const char *payl
     if (len == 0 || len > PAYLOAD_MAX || topic_parse(&topic, topic_text) != 0 ||
         topic.group != board->group)
         return;
-    struct board_meter *meter = topic.serial[0] != '\0' ? take_meter(board, topic.serial) : NULL;
-    if (topic.serial[0] != '\0' && meter == NULL)
-        return;
-    if (topic.kind == TOPIC_READING) {
-        on_reading(meter, payload, len);
+    if (topic.serial[0] != '\0') {
+        on_meter_message(board, &topic, payload, len, now_ms);
         return;
     }
-    if (topic.kind == TOPIC_RECEIPT) {
-        on_receipt(board, meter, payload, len, now_ms);
-        return;
-    }
-    json_t *value = json_parse(payload, len, NULL);
-    if (json_is_object(value) && meter != NULL)
-        on_meter_json(board, meter, topic.kind, value, now_ms);
-    else if (json_is_object(value))
+    json_t *value = parse_object(payload, len);
+    if (value != NULL)
         on_server_message(board, topic.kind, value, now_ms);
     json_decref(value);
 }
