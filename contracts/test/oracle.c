@@ -153,8 +153,8 @@ static void print_records(const struct record *records, size_t count)
 /* A batch of reports of some of the meters, one each. */
 static void print_batch(struct oracle *oracle, uint32_t number)
 {
-    static struct record records[REPORTS_MAX * REPORT_READINGS_MAX];
-    static struct eth_hash leaves[REPORTS_MAX];
+    struct record *records = xcalloc((size_t)REPORTS_MAX * REPORT_READINGS_MAX, sizeof(*records));
+    struct eth_hash leaves[REPORTS_MAX];
     uint32_t start_s = oracle->now_s - (oracle->batches - number) * SPAN_S;
     size_t count = 0, reports = 0;
 
@@ -176,6 +176,7 @@ static void print_batch(struct oracle *oracle, uint32_t number)
     print_records(records, count);
     printf("}\n");
     merkle_tree_free(tree);
+    free(records);
 }
 
 static void print_command(struct oracle *oracle, uint64_t id, uint32_t meter)
