@@ -30,7 +30,7 @@ static void leaf_of_test(struct eth_hash *ret_leaf, uint8_t i)
     merkle_leaf(ret_leaf, &digest, &signature);
 }
 
-static void expect_root(size_t count, const char *expected)
+static void expect_root(uint8_t count, const char *expected)
 {
     struct eth_hash leaves[8];
     char text[ETH_HASH_TEXT];
