@@ -240,7 +240,7 @@ function figures({ publish, signature, connect, storm, perTenK }) {
   const { bare, dynsec, ours_nosig: noSig, ours_sig: sig } = publish;
   const overBare = (rounds) => ratio(rounds, bare, 'perS');
   const cpu = Object.fromEntries(
-    Object.entries(publish).map(([name, rounds]) => [name, medianOf(rounds, 'cpuUs')])
+    Object.entries(publish).map(([name, rounds]) => [name, medianOf(rounds, 'cpuUs')]),
   );
   const result = {
     bare_per_s: medianOf(bare, 'perS'),
@@ -285,19 +285,43 @@ function print(f) {
   const row = (label, ...cells) =>
     console.log(label.padEnd(34) + cells.map((cell) => String(cell).padStart(14)).join(''));
   row('', 'bare', 'dynamic-sec.', 'ours, no sig.', 'ours');
-  row('publishes/s, TLS, QoS 1', f.bare_per_s, f.dynsec_per_s, f.ours_nosig_per_s, f.ours_sig_per_s);
-  row('  over bare, same round', 1, f.dynsec_over_bare, f.ours_nosig_over_bare, f.ours_sig_over_bare);
-  row('  broker CPU, us each', f.bare_cpu_us, f.dynsec_cpu_us, f.ours_nosig_cpu_us, f.ours_sig_cpu_us);
+  row(
+    'publishes/s, TLS, QoS 1',
+    f.bare_per_s,
+    f.dynsec_per_s,
+    f.ours_nosig_per_s,
+    f.ours_sig_per_s,
+  );
+  row(
+    '  over bare, same round',
+    1,
+    f.dynsec_over_bare,
+    f.ours_nosig_over_bare,
+    f.ours_sig_over_bare,
+  );
+  row(
+    '  broker CPU, us each',
+    f.bare_cpu_us,
+    f.dynsec_cpu_us,
+    f.ours_nosig_cpu_us,
+    f.ours_sig_cpu_us,
+  );
   row('connects/s', f.bare_connects_per_s, '', '', f.connects_per_s);
   row('reconnects/s, TLS session kept', f.bare_reconnects_per_s, '', '', f.reconnects_per_s);
-  row('MiB per 1,000 connected', f.bare_rss_mib_per_1k_connected, '', '', f.rss_mib_per_1k_connected);
+  row(
+    'MiB per 1,000 connected',
+    f.bare_rss_mib_per_1k_connected,
+    '',
+    '',
+    f.rss_mib_per_1k_connected,
+  );
   row('MiB per 10,000 registered', 0, '', '', f.rss_mib_per_10k_registered);
   row(`${STORM} meters at once, s`, '', '', '', f.storm_s);
   row('  with TLS sessions kept, s', '', '', '', f.storm_resumed_s);
   console.log(
     `a signature alone costs ${f.signature_us} us, in the broker ${f.signature_extra_us} us; ` +
       `the generator used ${Math.round(f.generator_load * 100)} % of a core beside bare\n` +
-      `${f.machine}, ${f.versions}, ${f.date}`
+      `${f.machine}, ${f.versions}, ${f.date}`,
   );
 }
 
