@@ -17,8 +17,9 @@ static const struct option_row ROWS[] = {
     OPTION_STRING(struct config, contract, "contract", NULL, "address of MeterLedger"),
     OPTION_STRING(struct config, store, "store", "meter.db", "SQLite file of the meter"),
     OPTION_STRING(struct config, source, "source", "sim",
-                  "sim, p1:PORT or iec:PORT[,push][,baud=N][,every=S][,device=ID]; PORT is "
-                  "tcp://host:port, /dev/tty... or file://path"),
+                  "sim, p1:PORT, iec:PORT[,push][,baud=N][,every=S][,device=ID] or "
+                  "s0:/dev/gpiochipN:LINE[,imp=N][,start=WH]; PORT is tcp://host:port, /dev/tty... "
+                  "or file://path"),
     OPTION_U32(struct config, interval_s, "interval-s", "900", 1, 86400,
                "seconds between readings, on wall-clock boundaries"),
     OPTION_U32(struct config, readings_per_report, "readings-per-report", "1", 1,

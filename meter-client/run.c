@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -86,9 +87,14 @@ static int open_source(struct meter *meter, struct err *err)
                                    .checksum = config->p1_checksum,
                                    .timeout_s = config->source_timeout_s};
 
-    if (meter_store_last(meter->store, &source.last, err))
-        return -1;
-    return source_open(&meter->source, &source, err);
+    char *state_path = xasprintf("%s.s0", config->store);
+    int rc = meter_store_last(meter->store, &source.last, err);
+
+    source.state_path = state_path;
+    if (rc == 0)
+        rc = source_open(&meter->source, &source, err);
+    free(state_path);
+    return rc;
 }
 
 static int make_link(struct meter *meter, struct err *err)

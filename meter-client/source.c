@@ -7,6 +7,7 @@
 #include "meter-client/source_iec.h"
 #include "meter-client/source_kind.h"
 #include "meter-client/source_p1.h"
+#include "meter-client/source_s0.h"
 #include "meter-client/source_sim.h"
 
 struct source {
@@ -15,7 +16,7 @@ struct source {
 };
 
 static const struct source_kind *(*const KINDS[])(void) = {source_sim_kind, source_p1_kind,
-                                                           source_iec_kind};
+                                                           source_iec_kind, source_s0_kind};
 
 int source_open(struct source **ret_source, const struct source_config *config, struct err *err)
 {
@@ -36,7 +37,7 @@ int source_open(struct source **ret_source, const struct source_config *config, 
         (*ret_source)->self = self;
         return 0;
     }
-    return err_set(err, "source '%s': want sim, p1:ADDRESS or iec:ADDRESS", config->spec);
+    return err_set(err, "source '%s': want sim or p1:, iec: or s0:ADDRESS", config->spec);
 }
 
 void source_close(struct source *source)

@@ -6,6 +6,7 @@
  *   sim            a simulated household; registers go on from the last reading stored
  *   p1:ADDRESS     a DSMR P1 port; ADDRESS is tcp://host:port, file://path or /dev/tty...
  *   iec:ADDRESS    an IEC 62056-21 (D0) meter (source_iec.h)
+ *   s0:ADDRESS     pulses on a GPIO line (source_s0.h)
  *
  * Owner and only user is the meter's main loop: it polls source_fd for source_events (-1: nothing
  * to poll), wakes at source_due_ms at the latest, and then calls source_read, which never blocks.
@@ -51,12 +52,13 @@ struct source_counters {
 struct source_config {
     const char *spec;
     const struct clock *clock;
-    uint64_t seed;        /* sim */
-    uint32_t pv_wp;       /* sim: photovoltaics, watt peak; 0: none */
-    uint32_t speed;       /* sim: energy flows this many times faster */
-    struct reading last;  /* sim: where the registers stand; timestamp 0: new */
-    const char *checksum; /* p1, iec: "auto", "required" or "none" */
-    uint32_t timeout_s;   /* p1, iec: reopen after so long without a telegram */
+    uint64_t seed;          /* sim */
+    uint32_t pv_wp;         /* sim: photovoltaics, watt peak; 0: none */
+    uint32_t speed;         /* sim: energy flows this many times faster */
+    struct reading last;    /* sim: where the registers stand; timestamp 0: new */
+    const char *checksum;   /* p1, iec: "auto", "required" or "none" */
+    const char *state_path; /* s0: where the count is kept; NULL: nowhere */
+    uint32_t timeout_s;     /* p1, iec: reopen after so long without a telegram */
 };
 
 int source_open(struct source **ret_source, const struct source_config *config,

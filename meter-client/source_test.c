@@ -13,9 +13,9 @@ static void an_unknown_or_incomplete_source_is_refused(void **state)
         const char *spec;
         const char *text;
     } CASES[] = {
-        {"", "want sim, p1:ADDRESS or iec:ADDRESS"},
-        {"simulated", "want sim, p1:ADDRESS or iec:ADDRESS"},
-        {"si", "want sim, p1:ADDRESS or iec:ADDRESS"},
+        {"", "want sim or p1:, iec: or s0:ADDRESS"},
+        {"simulated", "want sim or p1:, iec: or s0:ADDRESS"},
+        {"si", "want sim or p1:, iec: or s0:ADDRESS"},
         {"sim:1", "takes no address"},
         {"p1", "want tcp://host:port, file"},
         {"p1:", "want tcp://host:port, file"},
