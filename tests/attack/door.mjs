@@ -25,7 +25,8 @@ const CONTRACT = '0x1100000000000000000000000000000000000000';
 export const [ACTIVE, CLOSED] = [1, 2];
 
 export class Door extends Stage {
-  async open({ options = [], serials }) {
+  /** wrapper: a command that runs the broker, such as valgrind. */
+  async open({ options = [], serials, wrapper = [] }) {
     this.contract = CONTRACT;
     this.registry = this.path('registry/registry.db');
     await this.makeIdentities();
@@ -42,6 +43,8 @@ export class Door extends Stage {
       options.map((o) => `plugin_opt_${o}\n`).join(''),
     );
     await this.addStaff();
+    const [command, ...args] = [...wrapper, this.broker.command, ...this.broker.args];
+    Object.assign(this.broker, { command, args });
     await this.restartBroker();
   }
 
