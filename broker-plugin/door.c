@@ -9,9 +9,9 @@
 #include "broker-plugin/counters.h"
 #include "broker-plugin/members.h"
 #include "broker-plugin/notices.h"
-#include "common/staff.h"
 #include "common/buf.h"
 #include "common/signer.h"
+#include "common/staff.h"
 #include "common/topic.h"
 
 #define TICK_MS    250

@@ -7,10 +7,10 @@
 
 #include <cmocka.h>
 
-#include "common/staff.h"
 #include "broker-plugin/testing.h"
 #include "common/file.h"
 #include "common/json.h"
+#include "common/staff.h"
 
 /* A broker that remembers what it was asked to do. */
 struct fixture {

@@ -14,8 +14,8 @@
 #include "broker-plugin/identity.h"
 #include "broker-plugin/members.h"
 #include "broker-plugin/rates.h"
-#include "common/staff.h"
 #include "common/clock.h"
+#include "common/staff.h"
 
 struct login {
     const void *handle; /* the broker's, names the connection */
