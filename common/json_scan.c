@@ -167,7 +167,7 @@ static int scan_hex(struct scan *scan, const struct scan_row *row, uint8_t *fiel
 {
     if (!take(scan, '"'))
         return err_set(scan->err, "'%s' is not a string", row->key);
-    int zero = scan_character(scan), x = scan_character(scan);
+    char zero = scan_character(scan), x = scan_character(scan);
     if (zero != '0' || x != 'x')
         return err_set(scan->err, "'%s': hexadecimal text without 0x", row->key);
     for (size_t i = 0; i < row->size; i++) {
