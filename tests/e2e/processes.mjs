@@ -2,7 +2,15 @@
 // for by what they say, ended in order. At the end nothing may be left running, no program may have
 // said `broken` or died of a sanitizer.
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
@@ -137,15 +145,15 @@ export function brokenLines(directory) {
     );
 }
 
-/** Processes that mention the directory on their command line. */
+/** Processes that work in the directory or mention it on their command line. */
 export function leftRunning(directory) {
   const found = [];
-  for (const pid of readdirSync('/proc').filter(
-    (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
-  )) {
+  const isProcess = (name) => /^\d+$/.test(name) && Number(name) !== process.pid;
+  for (const pid of readdirSync('/proc').filter(isProcess)) {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-      if (command.includes(directory)) found.push({ pid: Number(pid), command });
+      const place = readlinkSync(`/proc/${pid}/cwd`);
+      if (`${command} ${place}`.includes(directory)) found.push({ pid: Number(pid), command });
     } catch {
       // ended meanwhile
     }
