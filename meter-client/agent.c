@@ -22,6 +22,7 @@
 #define REFUSED_RETRY_MS    30000
 #define RATE_RETRY_MS       5000
 #define TAG_EVENT           (UINT64_C(1) << 32)
+#define TAG_RESULT          (UINT64_C(1) << 33)
 #define EVENTS_AT_ONCE      16
 
 struct agent {
@@ -30,6 +31,8 @@ struct agent {
     struct measurement measurement;
     bool measured;
     struct source_counters source;
+    struct control *control;
+    uint32_t configured_s; /* the interval without commands */
 
     struct reading last;  /* the newest reading made */
     uint32_t boundary_s;  /* the next reading's timestamp, or later */
@@ -48,6 +51,7 @@ struct agent {
     uint32_t highest;  /* the last report sent ever */
     uint64_t inflight; /* sent in this round and without a receipt */
     uint32_t event_cursor;
+    uint32_t result_cursor;
     unsigned backoff;
     uint32_t oldest;      /* the lowest sequence that waits for a receipt; 0: none did */
     uint32_t hastened;    /* the last one sent again because a later one had its receipt */
@@ -308,6 +312,24 @@ static int send_events(struct agent *agent, struct err *err)
     return found < 0 ? -1 : 0;
 }
 
+static int send_results(struct agent *agent, struct err *err)
+{
+    struct buf payload = BUF_INIT;
+    uint32_t sequence;
+    int found = 0;
+
+    for (int i = 0; i < EVENTS_AT_ONCE; i++) {
+        buf_clear(&payload);
+        found = meter_store_unsent_result(agent->parts.store, &sequence, &payload,
+                                          agent->result_cursor, err);
+        if (found <= 0 || publish(agent, TOPIC_COMMAND_ACK, &payload, 1, TAG_RESULT | sequence))
+            break;
+        agent->result_cursor = sequence;
+    }
+    buf_free(&payload);
+    return found < 0 ? -1 : 0;
+}
+
 static int send_telemetry(struct agent *agent, struct err *err)
 {
     struct telemetry telemetry = {.unix_s = clock_unix_s(agent->parts.clock),
@@ -338,7 +360,7 @@ static int send_all(struct agent *agent, struct err *err)
     /* What waited for the connection, and is a report's worth now. */
     if (agent->report.count >= report_size(agent) && make_report(agent, err))
         return -1;
-    if (send_events(agent, err) || send_telemetry(agent, err))
+    if (send_events(agent, err) || send_results(agent, err) || send_telemetry(agent, err))
         return -1;
     check_timeout(agent);
     if (clock_mono_ms(agent->parts.clock) < agent->hold_ms)
@@ -393,7 +415,7 @@ static void send_state(struct agent *agent, bool online)
     buf_free(&payload);
 }
 
-void agent_connected(struct agent *agent)
+static void send_birth(struct agent *agent)
 {
     struct birth birth = {.serial = agent->config.serial,
                           .source = agent->config.source,
@@ -403,16 +425,22 @@ void agent_connected(struct agent *agent)
                           .sequence = meter_store_next_sequence(agent->parts.store)};
     struct buf payload = BUF_INIT;
 
+    message_birth(&payload, &birth);
+    publish(agent, TOPIC_BIRTH, &payload, 1, 0);
+    buf_free(&payload);
+}
+
+void agent_connected(struct agent *agent)
+{
     agent->connected = true;
     agent->refused = false;
     agent->event_cursor = 0;
+    agent->result_cursor = 0;
     agent->backoff = 0;
     agent->hold_ms = 0;
     agent->hastened = 0;
     restart_round(agent);
-    message_birth(&payload, &birth);
-    publish(agent, TOPIC_BIRTH, &payload, 1, 0);
-    buf_free(&payload);
+    send_birth(agent);
     send_state(agent, true);
 }
 
@@ -440,6 +468,9 @@ void agent_published(struct agent *agent, uint64_t tag, int reason)
     if (tag & TAG_EVENT && reason >= 0 && reason < 0x80 &&
         meter_store_event_sent(agent->parts.store, (uint32_t)tag, &err))
         log_unusual(agent->parts.log, "event is not marked as sent: %s", err.text);
+    if (tag & TAG_RESULT && reason >= 0 && reason < 0x80 &&
+        meter_store_result_sent(agent->parts.store, (uint32_t)tag, &err))
+        log_unusual(agent->parts.log, "result is not marked as sent: %s", err.text);
 }
 
 /** How long to wait before trying again; 0: there is no use in it. */
@@ -542,6 +573,59 @@ void agent_receipt(struct agent *agent, const void *payload, size_t len)
         log_unusual(agent->parts.log, "receipt is not stored: %s", err.text);
 }
 
+/* COMMANDS */
+
+/** A reading between the boundaries, sent at once. */
+static int read_now(void *cookie, struct err *err)
+{
+    struct agent *agent = cookie;
+    uint32_t now_s = clock_unix_s(agent->parts.clock);
+    uint64_t made = agent->made;
+
+    if (now_s <= agent->last.timestamp_s)
+        return err_set(err, "there is a reading of this second");
+    if (!measured_at(agent, now_s))
+        return err_set(err, "the source is silent");
+    if (take_reading(agent, now_s, err) || (agent->report.count && make_report(agent, err)))
+        return -1;
+    return agent->made > made ? 0 : err_set(err, "the source's registers are not usable");
+}
+
+static int set_interval(void *cookie, uint32_t interval_s, struct err *err)
+{
+    struct agent *agent = cookie;
+    uint32_t now_s = clock_unix_s(agent->parts.clock);
+    uint32_t before_s;
+
+    if (meter_store_command_interval(agent->parts.store, interval_s, agent->configured_s, err) ||
+        meter_store_interval(agent->parts.store, &before_s, interval_s, err))
+        return -1;
+    if (before_s == interval_s)
+        return 0;
+    agent->config.interval_s = interval_s;
+    agent->boundary_s = boundary_after(agent, now_s);
+    send_birth(agent);
+    return add_event(agent, EVENT_CONFIG_CHANGE, now_s, err);
+}
+
+static int tell_event(void *cookie, uint16_t code, struct err *err)
+{
+    struct agent *agent = cookie;
+
+    return add_event(agent, code, clock_unix_s(agent->parts.clock), err);
+}
+
+int agent_command(struct agent *agent, const void *payload, size_t len, struct err *err)
+{
+    agent->result_cursor = 0; /* one that was sent may be asked for again */
+    return control_command(agent->control, payload, len, err);
+}
+
+int agent_confirm(struct agent *agent, struct err *err)
+{
+    return control_confirm(agent->control, err);
+}
+
 /* TIME */
 
 int agent_tick(struct agent *agent, struct err *err)
@@ -590,7 +674,14 @@ static int restore(struct agent *agent, struct err *err)
     struct meter_store *store = agent->parts.store;
     uint32_t now_s = clock_unix_s(agent->parts.clock);
     uint32_t interval_before_s;
+    uint32_t commanded_s;
 
+    if (meter_store_commanded_interval(store, &commanded_s, agent->configured_s, err))
+        return -1;
+    if (commanded_s) {
+        agent->config.interval_s = commanded_s;
+        agent->boundary_s = boundary_after(agent, now_s);
+    }
     if (meter_store_last(store, &agent->last, err) ||
         meter_store_pending(store, agent->report.readings, &agent->report.count, err) ||
         meter_store_interval(store, &interval_before_s, agent->config.interval_s, err) ||
@@ -608,6 +699,21 @@ static int restore(struct agent *agent, struct err *err)
     return 0;
 }
 
+static int make_control(struct agent *agent, struct err *err)
+{
+    struct control_parts parts = {.store = agent->parts.store,
+                                  .signer = agent->parts.signer,
+                                  .domain = agent->parts.domain,
+                                  .clock = agent->parts.clock,
+                                  .log = agent->parts.log,
+                                  .read_now = read_now,
+                                  .set_interval = set_interval,
+                                  .event = tell_event,
+                                  .cookie = agent};
+
+    return control_new(&agent->control, &agent->config.control, &parts, err);
+}
+
 int agent_new(struct agent **ret_agent, const struct agent_config *config,
               const struct agent_parts *parts, struct err *err)
 {
@@ -615,13 +721,14 @@ int agent_new(struct agent **ret_agent, const struct agent_config *config,
     uint64_t mono_ms = clock_mono_ms(parts->clock);
 
     agent->config = *config;
+    agent->configured_s = config->interval_s;
     agent->parts = *parts;
     agent->offset_ms = (int64_t)clock_unix_ms(parts->clock) - (int64_t)mono_ms;
     agent->boundary_s = boundary_after(agent, clock_unix_s(parts->clock));
     agent->telemetry_ms = mono_ms;
     agent->maintenance_ms = mono_ms + MAINTENANCE_MS;
     agent->prune_ms = mono_ms;
-    if (restore(agent, err)) {
+    if (restore(agent, err) || make_control(agent, err)) {
         agent_free(agent);
         return -1;
     }
@@ -631,5 +738,8 @@ int agent_new(struct agent **ret_agent, const struct agent_config *config,
 
 void agent_free(struct agent *agent)
 {
+    if (!agent)
+        return;
+    control_free(agent->control);
     free(agent);
 }

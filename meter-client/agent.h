@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/signer.h"
 #include "common/topic.h"
+#include "meter-client/control.h"
 #include "meter-client/meter_store.h"
 #include "meter-client/source.h"
 
@@ -43,6 +44,7 @@ struct agent_config {
     uint32_t max_backlog; /* open readings above which none is made */
     uint32_t retention_s;
     uint32_t count; /* readings to make; 0: no end */
+    struct control_config control;
 };
 
 /** All borrowed; they outlive the agent. */
@@ -66,6 +68,12 @@ void agent_connected(struct agent *agent);
 void agent_disconnected(struct agent *agent);
 void agent_published(struct agent *agent, uint64_t tag, int reason);
 void agent_receipt(struct agent *agent, const void *payload, size_t len);
+
+/** An operator's command. Fails, as does the next one, only where the store does. */
+int agent_command(struct agent *agent, const void *payload, size_t len,
+                  struct err *err) AMR_NODISCARD;
+/** A person at the meter confirms a reconnection that is armed. */
+int agent_confirm(struct agent *agent, struct err *err) AMR_NODISCARD;
 
 /** Does what is due. Fails only where the store does: then nothing may go on. */
 int agent_tick(struct agent *agent, struct err *err) AMR_NODISCARD;

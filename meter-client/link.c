@@ -17,7 +17,7 @@
 #define RETRY_MAX_MS     60000
 #define STOP_MS          2000
 
-enum happening { CONNECTED, DISCONNECTED, PUBLISHED, RECEIPT };
+enum happening { CONNECTED, DISCONNECTED, PUBLISHED, RECEIPT, COMMAND };
 
 struct item {
     STAILQ_ENTRY(item) next;
@@ -25,7 +25,7 @@ struct item {
     uint64_t tag;
     int reason;
     size_t len;
-    char text[]; /* of CONNECTED and DISCONNECTED, payload of RECEIPT */
+    char text[]; /* of CONNECTED and DISCONNECTED, payload of RECEIPT and COMMAND */
 };
 
 STAILQ_HEAD(items, item);
@@ -36,6 +36,7 @@ struct link {
     uint16_t group;
     char serial[SERIAL_MAX + 1];
     char receipt_topic[TOPIC_MAX];
+    char command_topic[TOPIC_MAX];
     bool told_lost; /* one line per outage */
     int fd;
     pthread_mutex_t lock; /* guards the queue */
@@ -86,8 +87,12 @@ static void on_message(void *cookie, const char *topic, const void *payload, siz
 {
     struct link *link = cookie;
 
-    if (!retained && len <= PAYLOAD_MAX && strcmp(topic, link->receipt_topic) == 0)
+    if (retained || len > PAYLOAD_MAX)
+        return;
+    if (strcmp(topic, link->receipt_topic) == 0)
         put(link, RECEIPT, 0, 0, payload, len);
+    else if (strcmp(topic, link->command_topic) == 0)
+        put(link, COMMAND, 0, 0, payload, len);
 }
 
 static void on_published(void *cookie, uint64_t tag, int reason)
@@ -122,6 +127,8 @@ static void lost(struct link *link, const struct item *item, struct agent *agent
 
 static void deliver(struct link *link, const struct item *item, struct agent *agent)
 {
+    struct err err = ERR_INIT;
+
     switch (item->happening) {
     case CONNECTED:
         log_info(link->log, "connected server=%s", item->text);
@@ -136,6 +143,10 @@ static void deliver(struct link *link, const struct item *item, struct agent *ag
         break;
     case RECEIPT:
         agent_receipt(agent, item->text, item->len);
+        break;
+    case COMMAND:
+        if (agent_command(agent, item->text, item->len, &err))
+            log_unusual(link->log, "command is not done: %s", err.text);
         break;
     }
 }
@@ -170,7 +181,7 @@ struct agent_link link_for_agent(struct link *link)
 
 static struct mqtt *make_mqtt(struct link *link, const struct link_config *config, struct err *err)
 {
-    const char *filters[] = {link->receipt_topic};
+    const char *filters[] = {link->receipt_topic, link->command_topic};
     char will_topic[TOPIC_MAX];
     struct buf will = BUF_INIT;
     struct mqtt_handlers handlers = {on_connected, on_disconnected, on_message, on_published, link};
@@ -207,6 +218,7 @@ int link_new(struct link **ret_link, const struct link_config *config, struct lo
     link->group = config->group;
     memcpy(link->serial, config->serial, strnlen(config->serial, SERIAL_MAX));
     topic_format(link->receipt_topic, link->group, link->serial, TOPIC_RECEIPT);
+    topic_format(link->command_topic, link->group, link->serial, TOPIC_COMMAND);
     pthread_mutex_init(&link->lock, NULL);
     STAILQ_INIT(&link->items);
     link->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -47,6 +47,12 @@ static const struct option_row ROWS[] = {
                "readings not sealed above which no more are made"),
     OPTION_U32(struct config, retention_days, "retention-days", "400", 1, 36500,
                "keep sealed and rejected reports so long, for export"),
+    OPTION_LIST(struct config, operators, "operators", NULL,
+                "addresses whose signed commands are obeyed; none: no commands"),
+    OPTION_STRING(struct config, relay, "relay", NULL,
+                  "file that takes and tells 0 (open) or 1 (closed), such as a GPIO in sysfs"),
+    OPTION_FLAG(struct config, direct_reconnect, "direct-reconnect",
+                "a remote reconnection closes the relay without a person (SIGUSR1) confirming"),
     OPTION_STRING(struct config, log_level, "log-level", "info", "debug, info, unusual or broken"),
     OPTION_STRING(struct config, dir, "dir", ".", "init: where the files go"),
 };

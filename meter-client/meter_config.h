@@ -24,6 +24,8 @@ struct config {
     const char *p1_checksum;
     const char *log_level;
     const char *dir;
+    const char *operators;
+    const char *relay;
     uint64_t chain_id;
     uint64_t seed;
     uint32_t meter;
@@ -40,6 +42,7 @@ struct config {
     uint32_t telemetry_s;
     uint32_t max_backlog;
     uint32_t retention_days;
+    bool direct_reconnect;
 };
 
 struct options *config_options(struct config *config) AMR_NODISCARD;

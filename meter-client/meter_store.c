@@ -34,6 +34,15 @@ enum statement {
     UNSENT_EVENT,
     EVENT_SENT,
     ALL_REPORTS,
+    GET_CONTROL,
+    SET_CONTROL,
+    ADD_RESULT,
+    RESEND_RESULT,
+    UNSENT_RESULT,
+    RESULT_SENT,
+    PRUNE_RESULTS,
+    GET_COMMANDED,
+    SET_COMMANDED,
     STATEMENT_COUNT
 };
 
@@ -52,6 +61,15 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE event (sequence INTEGER PRIMARY KEY, timestamp_s INTEGER NOT NULL,"
     " sent INTEGER NOT NULL, payload TEXT NOT NULL);"
     "CREATE INDEX event_unsent ON event (sequence) WHERE sent = 0;",
+    /* One row; commanded_s is an interval, valid while the configuration says configured_s. */
+    "CREATE TABLE control (id INTEGER PRIMARY KEY CHECK (id = 1), last_id INTEGER NOT NULL,"
+    " armed_id INTEGER NOT NULL, state INTEGER NOT NULL, commanded_s INTEGER NOT NULL,"
+    " configured_s INTEGER NOT NULL);"
+    "INSERT INTO control VALUES (1, 0, 0, 1, 0, 0);"
+    "CREATE TABLE result (sequence INTEGER PRIMARY KEY, command INTEGER NOT NULL,"
+    " sent INTEGER NOT NULL, payload TEXT NOT NULL);"
+    "CREATE INDEX result_by_command ON result (command);"
+    "CREATE INDEX result_unsent ON result (sequence) WHERE sent = 0;",
 };
 
 static const char *const STATEMENTS[STATEMENT_COUNT] = {
@@ -98,6 +116,17 @@ static const char *const STATEMENTS[STATEMENT_COUNT] = {
     [EVENT_SENT] = "UPDATE event SET sent = 1 WHERE sequence = ?",
     [ALL_REPORTS] = "SELECT sequence, state, payload, batch, tx, block, cause FROM report"
                     " ORDER BY sequence",
+    [GET_CONTROL] = "SELECT last_id, armed_id, state FROM control",
+    [SET_CONTROL] = "UPDATE control SET last_id = ?, armed_id = ?, state = ?",
+    [ADD_RESULT] = "INSERT INTO result (command, sent, payload) VALUES (?, 0, ?)",
+    [RESEND_RESULT] = "UPDATE result SET sent = 0 WHERE command = ?",
+    [UNSENT_RESULT] = "SELECT sequence, payload FROM result WHERE sent = 0 AND sequence > ?"
+                      " ORDER BY sequence LIMIT 1",
+    [RESULT_SENT] = "UPDATE result SET sent = 1 WHERE sequence = ?",
+    [PRUNE_RESULTS] = "DELETE FROM result WHERE sent = 1"
+                      " AND sequence <= (SELECT max(sequence) FROM result) - 100",
+    [GET_COMMANDED] = "SELECT commanded_s FROM control WHERE configured_s = ?",
+    [SET_COMMANDED] = "UPDATE control SET commanded_s = ?, configured_s = ?",
 };
 
 static const struct db_schema SCHEMA = {
@@ -566,6 +595,104 @@ int meter_store_event_sent(struct meter_store *store, uint32_t sequence, struct 
     struct db_stmt *stmt = db_stmt(store->db, EVENT_SENT);
 
     db_bind_u64(stmt, 0, sequence);
+    return db_run(stmt, err);
+}
+
+/* COMMANDS */
+
+int meter_store_control(struct meter_store *store, struct control_memory *ret_memory,
+                        struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store->db, GET_CONTROL);
+
+    if (db_step(stmt, err) != 1)
+        return -1;
+    ret_memory->last_id = db_column_u64(stmt, 0);
+    ret_memory->armed_id = db_column_u64(stmt, 1);
+    ret_memory->state = (enum control_state)db_column_u64(stmt, 2);
+    db_reset(stmt);
+    return 0;
+}
+
+static int insert_result(struct meter_store *store, const struct command_result *result,
+                         struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store->db, ADD_RESULT);
+    struct buf payload = BUF_INIT;
+    int rc;
+
+    payload_result_print(&payload, result);
+    db_bind_u64(stmt, 0, result->id);
+    db_bind_text(stmt, 1, buf_str(&payload));
+    rc = db_run(stmt, err);
+    buf_free(&payload);
+    return rc ? rc : db_run(db_stmt(store->db, PRUNE_RESULTS), err);
+}
+
+int meter_store_add_result(struct meter_store *store, const struct control_memory *memory,
+                           const struct command_result *result, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store->db, SET_CONTROL);
+
+    db_bind_u64(stmt, 0, memory->last_id);
+    db_bind_u64(stmt, 1, memory->armed_id);
+    db_bind_u64(stmt, 2, memory->state);
+    if (db_begin(store->db, err))
+        return -1;
+    if (db_run(stmt, err) || insert_result(store, result, err) || db_commit(store->db, err)) {
+        db_rollback(store->db);
+        return -1;
+    }
+    return 0;
+}
+
+int meter_store_resend_result(struct meter_store *store, uint64_t *ret_known, uint64_t id,
+                              struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store->db, RESEND_RESULT);
+
+    db_bind_u64(stmt, 0, id);
+    if (db_run(stmt, err))
+        return -1;
+    *ret_known = db_changes(store->db);
+    return 0;
+}
+
+int meter_store_unsent_result(struct meter_store *store, uint32_t *ret_sequence,
+                              struct buf *payload, uint32_t after, struct err *err)
+{
+    return next_payload(store, UNSENT_RESULT, ret_sequence, payload, after, err);
+}
+
+int meter_store_result_sent(struct meter_store *store, uint32_t sequence, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store->db, RESULT_SENT);
+
+    db_bind_u64(stmt, 0, sequence);
+    return db_run(stmt, err);
+}
+
+int meter_store_commanded_interval(struct meter_store *store, uint32_t *ret_interval_s,
+                                   uint32_t configured_s, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store->db, GET_COMMANDED);
+    int row;
+
+    db_bind_u64(stmt, 0, configured_s);
+    row = db_step(stmt, err);
+    *ret_interval_s = row > 0 ? (uint32_t)db_column_u64(stmt, 0) : 0;
+    if (row > 0)
+        db_reset(stmt);
+    return row < 0 ? -1 : 0;
+}
+
+int meter_store_command_interval(struct meter_store *store, uint32_t interval_s,
+                                 uint32_t configured_s, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store->db, SET_COMMANDED);
+
+    db_bind_u64(stmt, 0, interval_s);
+    db_bind_u64(stmt, 1, configured_s);
     return db_run(stmt, err);
 }
 

@@ -86,6 +86,35 @@ int meter_store_unsent_event(struct meter_store *store, uint32_t *ret_sequence, 
 int meter_store_event_sent(struct meter_store *store, uint32_t sequence,
                            struct err *err) AMR_NODISCARD;
 
+enum control_state { CONTROL_DISCONNECTED, CONTROL_CONNECTED, CONTROL_READY }; /* as DLMS */
+
+/** What commands left behind; a new store says connected. */
+struct control_memory {
+    uint64_t last_id;
+    uint64_t armed_id; /* the reconnection that waits for a person; 0: none */
+    enum control_state state;
+};
+
+int meter_store_control(struct meter_store *store, struct control_memory *ret_memory,
+                        struct err *err) AMR_NODISCARD;
+/** Keeps both or neither. Of old results that were sent the last 100 stay. */
+int meter_store_add_result(struct meter_store *store, const struct control_memory *memory,
+                           const struct command_result *result, struct err *err) AMR_NODISCARD;
+/** Sends the results of a command again; ret_known is how many there are. */
+int meter_store_resend_result(struct meter_store *store, uint64_t *ret_known, uint64_t id,
+                              struct err *err) AMR_NODISCARD;
+/** As with events; sequences are the store's own. */
+int meter_store_unsent_result(struct meter_store *store, uint32_t *ret_sequence,
+                              struct buf *payload, uint32_t after, struct err *err) AMR_NODISCARD;
+int meter_store_result_sent(struct meter_store *store, uint32_t sequence,
+                            struct err *err) AMR_NODISCARD;
+
+/** The interval that was commanded while the configuration said configured_s; 0: none. */
+int meter_store_commanded_interval(struct meter_store *store, uint32_t *ret_interval_s,
+                                   uint32_t configured_s, struct err *err) AMR_NODISCARD;
+int meter_store_command_interval(struct meter_store *store, uint32_t interval_s,
+                                 uint32_t configured_s, struct err *err) AMR_NODISCARD;
+
 /** One row for people and tests to read back. */
 struct meter_store_row {
     uint32_t sequence;

@@ -126,7 +126,11 @@ static int make_agent(struct meter *meter, struct err *err)
                                  .telemetry_s = config->telemetry_s,
                                  .max_backlog = config->max_backlog,
                                  .retention_s = config->retention_days * DAY_S,
-                                 .count = config->count};
+                                 .count = config->count,
+                                 .control = {.operators = config->operators,
+                                             .relay_path = config->relay,
+                                             .direct = config->direct_reconnect,
+                                             .meter = config->meter}};
     struct agent_parts parts = {.store = meter->store,
                                 .signer = meter->signer,
                                 .domain = &meter->domain,
@@ -145,6 +149,7 @@ static int open_descriptors(struct meter *meter, struct err *err)
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGUSR1);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return err_errno(err, "block signals");
     meter->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -229,6 +234,21 @@ static void drain_descriptor(int fd)
         continue;
 }
 
+/** SIGUSR1 is the person at the meter who confirms a reconnection; other signals end us. */
+static bool confirmed(struct meter *meter)
+{
+    struct signalfd_siginfo info;
+    struct err err = ERR_INIT;
+
+    while (read(meter->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo != SIGUSR1)
+            return false;
+        if (agent_confirm(meter->agent, &err))
+            log_unusual(meter->log, "confirmation is not kept: %s", err.text);
+    }
+    return true;
+}
+
 /** False when asked to end. */
 static bool wait_for_something(struct meter *meter)
 {
@@ -244,7 +264,7 @@ static bool wait_for_something(struct meter *meter)
         log_broken(meter->log, "poll failed: %s", strerror(errno));
     if (fds[POLL_BOUNDARY].revents)
         drain_descriptor(meter->boundary_fd);
-    return !(fds[POLL_SIGNAL].revents & POLLIN);
+    return !(fds[POLL_SIGNAL].revents & POLLIN) || confirmed(meter);
 }
 
 static enum exit_code finish(const struct meter *meter, struct err *err)

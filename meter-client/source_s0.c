@@ -69,17 +69,29 @@ static int save(struct s0 *s0, struct err *err)
     return 0;
 }
 
-static int parse_state(struct s0 *s0, const char *text, struct err *err)
+/** Four numbers on one line: version, base_wh, pulses, imp. */
+static int parse_state(struct s0 *s0, char *text, struct err *err)
 {
-    unsigned version = 0;
-    uint32_t imp = 0;
-    int end = 0;
+    static const uint64_t MAX[] = {STATE_VERSION, READING_WH_MAX, READING_WH_MAX, IMP_MAX};
+    uint64_t number[AMR_COUNT(MAX)] = {0};
+    size_t len = strlen(text);
+    size_t count = 0;
+    char *rest = NULL;
+    uint32_t imp;
 
-    if (sscanf(text, "%u %" SCNu64 " %" SCNu64 " %" SCNu32 "%n", &version, &s0->base_wh,
-               &s0->pulses, &imp, &end) != 4 ||
-        version != STATE_VERSION || strcmp(text + end, "\n") != 0 || imp == 0 ||
-        s0->base_wh > READING_WH_MAX || s0->pulses > READING_WH_MAX)
+    if (len == 0 || text[len - 1] != '\n')
         return err_set(err, "'%s' holds no pulse count", s0->state_path);
+    text[len - 1] = 0;
+    for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        if (count == AMR_COUNT(MAX) || parse_u64(&number[count], word, 0, MAX[count], NULL))
+            return err_set(err, "'%s' holds no pulse count", s0->state_path);
+        count++;
+    }
+    imp = (uint32_t)number[3];
+    if (number[0] != STATE_VERSION || imp == 0)
+        return err_set(err, "'%s' holds no pulse count", s0->state_path);
+    s0->base_wh = number[1];
+    s0->pulses = number[2];
     if (imp != s0->imp) { /* another constant from here on */
         s0->base_wh += s0->pulses * WH_PER_KWH / imp;
         s0->pulses = 0;
@@ -93,13 +105,16 @@ static int restore(struct s0 *s0, const struct source_config *config, uint64_t s
                    struct err *err)
 {
     struct buf text = BUF_INIT;
+    char *line;
     int rc = 0;
 
     s0->base_wh = start_wh;
     if (s0->state_path && access(s0->state_path, F_OK) == 0) {
         rc = file_read(&text, s0->state_path, STATE_MAX - 1, err);
+        line = xstrdup(buf_str(&text));
         if (rc == 0)
-            rc = parse_state(s0, buf_str(&text), err);
+            rc = parse_state(s0, line, err);
+        free(line);
         buf_free(&text);
     }
     if (rc == 0 && config->last.timestamp_s && register_wh(s0) < config->last.import_wh)
