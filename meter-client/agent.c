@@ -32,6 +32,8 @@ struct agent {
     bool measured;
     struct source_counters source;
     struct control *control;
+    struct registers registers;
+    bool exchanged;        /* the next reading is the first of another meter */
     uint32_t configured_s; /* the interval without commands */
 
     struct reading last;  /* the newest reading made */
@@ -201,6 +203,9 @@ static int take_reading(struct agent *agent, uint32_t boundary_s, struct err *er
     }
     if (clock_mono_ms(agent->parts.clock) < agent->unsure_until_ms)
         reading.quality |= QUALITY_CLOCK_UNSURE;
+    if (agent->exchanged)
+        reading.quality |= QUALITY_SUBSTITUTED; /* what the old one counted last is not known */
+    agent->exchanged = false;
     return add_reading(agent, &reading, err);
 }
 
@@ -396,8 +401,23 @@ static int maintain(struct agent *agent, struct err *err)
 
 void agent_measured(struct agent *agent, const struct measurement *measurement)
 {
+    enum registers_change change;
+    struct err err = ERR_INIT;
+
     agent->measurement = *measurement;
     agent->measured = true;
+    change = registers_follow(&agent->registers, &agent->measurement, &agent->last);
+    if (change == REGISTERS_SAME)
+        return;
+    if (change != REGISTERS_NAMED)
+        log_unusual(agent->parts.log, "%s import_wh=%" PRIu64 " reported_import_wh=%" PRIu64,
+                    change == REGISTERS_EXCHANGED ? "meter was exchanged" : "register rolled over",
+                    measurement->import_wh, agent->measurement.import_wh);
+    agent->exchanged = agent->exchanged || change == REGISTERS_EXCHANGED;
+    if (meter_store_keep_registers(agent->parts.store, &agent->registers, &err) ||
+        (change == REGISTERS_EXCHANGED &&
+         add_event(agent, EVENT_CONFIG_CHANGE, clock_unix_s(agent->parts.clock), &err)))
+        log_unusual(agent->parts.log, "registers are not kept: %s", err.text);
 }
 
 void agent_set_source_counters(struct agent *agent, const struct source_counters *counters)
@@ -676,6 +696,8 @@ static int restore(struct agent *agent, struct err *err)
     uint32_t interval_before_s;
     uint32_t commanded_s;
 
+    if (meter_store_registers(store, &agent->registers, err))
+        return -1;
     if (meter_store_commanded_interval(store, &commanded_s, agent->configured_s, err))
         return -1;
     if (commanded_s) {

@@ -240,11 +240,39 @@ static void a_commanded_interval_survives_a_restart(void **state)
     bench_free(bench);
 }
 
+static void an_exchanged_meter_is_followed_over_a_restart(void **state)
+{
+    char operators[ETH_ADDRESS_TEXT];
+    struct bench *bench = commanded_bench(state, "exchange.db", operators);
+    struct measurement m = {.import_wh = 5000, .serial = "OLD"};
+
+    for (unsigned i = 1; i <= 3; i++) {
+        char text[96];
+
+        clock_advance_ms(bench->clock, INTERVAL * 1000);
+        m.unix_ms = clock_unix_ms(bench->clock);
+        agent_measured(bench->agent, &m);
+        tick(bench);
+        snprintf(text, sizeof(text), "\"t\":%u,\"import_wh\":%u,\"export_wh\":0,\"quality\":%u}",
+                 START_S + i * INTERVAL, i == 3 ? 5010 : 5000, i == 2 ? QUALITY_SUBSTITUTED : 0);
+        if (!strstr(last_sent(bench, TOPIC_READING)->payload, text))
+            fail_msg("no %s in %s", text, last_sent(bench, TOPIC_READING)->payload);
+        snprintf(m.serial, sizeof(m.serial), "NEW");
+        m.import_wh = i == 1 ? 100 : 110;
+        if (i == 2) {
+            restart(bench);
+            connect_link(bench);
+        }
+    }
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_commanded_reading_is_sent_at_once),
         cmocka_unit_test(a_commanded_interval_survives_a_restart),
+        cmocka_unit_test(an_exchanged_meter_is_followed_over_a_restart),
     };
 
     return cmocka_run_group_tests(tests, test_dir_setup, test_dir_teardown);

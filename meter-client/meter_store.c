@@ -43,6 +43,8 @@ enum statement {
     PRUNE_RESULTS,
     GET_COMMANDED,
     SET_COMMANDED,
+    GET_REGISTERS,
+    SET_REGISTERS,
     STATEMENT_COUNT
 };
 
@@ -70,6 +72,10 @@ static const char *const MIGRATIONS[] = {
     " sent INTEGER NOT NULL, payload TEXT NOT NULL);"
     "CREATE INDEX result_by_command ON result (command);"
     "CREATE INDEX result_unsent ON result (sequence) WHERE sent = 0;",
+    /* Reported = shown + (what the meter shows - raw). */
+    "CREATE TABLE registers (id INTEGER PRIMARY KEY CHECK (id = 1), serial TEXT NOT NULL,"
+    " import_raw_wh INTEGER NOT NULL, import_shown_wh INTEGER NOT NULL,"
+    " export_raw_wh INTEGER NOT NULL, export_shown_wh INTEGER NOT NULL);",
 };
 
 static const char *const STATEMENTS[STATEMENT_COUNT] = {
@@ -126,6 +132,9 @@ static const char *const STATEMENTS[STATEMENT_COUNT] = {
     [PRUNE_RESULTS] = "DELETE FROM result WHERE sent = 1"
                       " AND sequence <= (SELECT max(sequence) FROM result) - 100",
     [GET_COMMANDED] = "SELECT commanded_s FROM control WHERE configured_s = ?",
+    [GET_REGISTERS] = "SELECT serial, import_raw_wh, import_shown_wh, export_raw_wh,"
+                      " export_shown_wh FROM registers",
+    [SET_REGISTERS] = "INSERT OR REPLACE INTO registers VALUES (1, ?, ?, ?, ?, ?)",
     [SET_COMMANDED] = "UPDATE control SET commanded_s = ?, configured_s = ?",
 };
 
@@ -693,6 +702,40 @@ int meter_store_command_interval(struct meter_store *store, uint32_t interval_s,
 
     db_bind_u64(stmt, 0, interval_s);
     db_bind_u64(stmt, 1, configured_s);
+    return db_run(stmt, err);
+}
+
+/* REGISTERS */
+
+int meter_store_registers(struct meter_store *store, struct registers *ret_registers,
+                          struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store->db, GET_REGISTERS);
+    const char *serial;
+    int row;
+
+    memset(ret_registers, 0, sizeof(*ret_registers));
+    row = db_step(stmt, err);
+    if (row <= 0)
+        return row;
+    serial = db_column_text(stmt, 0);
+    memcpy(ret_registers->serial, serial, strnlen(serial, SERIAL_MAX));
+    ret_registers->import = (struct register_base){db_column_u64(stmt, 1), db_column_u64(stmt, 2)};
+    ret_registers->export = (struct register_base){db_column_u64(stmt, 3), db_column_u64(stmt, 4)};
+    db_reset(stmt);
+    return 0;
+}
+
+int meter_store_keep_registers(struct meter_store *store, const struct registers *registers,
+                               struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store->db, SET_REGISTERS);
+
+    db_bind_text(stmt, 0, registers->serial);
+    db_bind_u64(stmt, 1, registers->import.raw_wh);
+    db_bind_u64(stmt, 2, registers->import.shown_wh);
+    db_bind_u64(stmt, 3, registers->export.raw_wh);
+    db_bind_u64(stmt, 4, registers->export.shown_wh);
     return db_run(stmt, err);
 }
 

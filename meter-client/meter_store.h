@@ -18,6 +18,7 @@
 
 #include "common/buf.h"
 #include "common/payload.h"
+#include "meter-client/registers.h"
 
 struct meter_store;
 
@@ -114,6 +115,12 @@ int meter_store_commanded_interval(struct meter_store *store, uint32_t *ret_inte
                                    uint32_t configured_s, struct err *err) AMR_NODISCARD;
 int meter_store_command_interval(struct meter_store *store, uint32_t interval_s,
                                  uint32_t configured_s, struct err *err) AMR_NODISCARD;
+
+/** All zero where nothing was kept yet. */
+int meter_store_registers(struct meter_store *store, struct registers *ret_registers,
+                          struct err *err) AMR_NODISCARD;
+int meter_store_keep_registers(struct meter_store *store, const struct registers *registers,
+                               struct err *err) AMR_NODISCARD;
 
 /** One row for people and tests to read back. */
 struct meter_store_row {

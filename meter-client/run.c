@@ -87,12 +87,17 @@ static int open_source(struct meter *meter, struct err *err)
                                    .checksum = config->p1_checksum,
                                    .timeout_s = config->source_timeout_s};
 
+    struct registers registers;
     char *state_path = xasprintf("%s.s0", config->store);
     int rc = meter_store_last(meter->store, &source.last, err);
 
     source.state_path = state_path;
     if (rc == 0)
+        rc = meter_store_registers(meter->store, &registers, err);
+    if (rc == 0) {
+        registers_raw(&registers, &source.last);
         rc = source_open(&meter->source, &source, err);
+    }
     free(state_path);
     return rc;
 }
