@@ -22,6 +22,7 @@ struct bridge {
     struct eip712 domain;
     struct store *store;        /* the chain thread's */
     struct store *intake_store; /* the writer's */
+    struct archive *archive;
     struct registry *registry;
     struct roster *roster;
     struct status *status;
@@ -71,6 +72,7 @@ static enum bridge_exit open_files(struct bridge *bridge, struct err *err)
                                       .account = *signer_address(bridge->signer)};
     if (store_open(&bridge->store, config->store, &identity, err) < 0 ||
         store_open_again(&bridge->intake_store, bridge->store, err) < 0 ||
+        archive_open(&bridge->archive, config->archive_path, bridge->store, err) < 0 ||
         registry_open_writer(&bridge->registry, config->registry, config->chain_id,
                              &config->contract_address, err) < 0)
         return BRIDGE_REFUSED;
@@ -183,12 +185,15 @@ static enum bridge_exit open_chain(struct bridge *bridge, struct err *err)
                                      .follower = bridge->follower,
                                      .submitter = bridge->submitter,
                                      .batcher = bridge->batcher,
+                                     .archive = bridge->archive,
                                      .store = bridge->store,
                                      .clock = bridge->clock,
                                      .notices = outlet_notices(bridge->outlet),
                                      .status = bridge->status,
                                      .log = bridge->log,
-                                     .poll_ms = config->poll_ms};
+                                     .poll_ms = config->poll_ms,
+                                     .keep_sealed_ms =
+                                         (uint64_t)config->keep_sealed_h * 3600 * 1000};
     bridge->loop = chain_loop_new(&loop);
     return BRIDGE_OK;
 }
@@ -316,6 +321,7 @@ void bridge_free(struct bridge *bridge)
     follower_free(bridge->follower);
     chain_free(bridge->chain);
     outlet_free(bridge->outlet);
+    archive_close(bridge->archive);
     registry_close(bridge->registry);
     store_close(bridge->intake_store);
     store_close(bridge->store);

@@ -6,7 +6,7 @@
 
 #include "common/buf.h"
 
-enum { SCAN_MS_MIN = 200 };
+enum { SCAN_MS_MIN = 200, FORGET_MS = 10000, FORGET_MAX = 5000 };
 
 struct chain_loop {
     struct chain_loop_config config;
@@ -16,7 +16,9 @@ struct chain_loop {
     atomic_bool stored; /* since the last scan */
     atomic_bool synced;
     /* The thread's: */
-    bool away;   /* the last look failed */
+    bool away; /* the last look failed */
+    bool archive_failing;
+    uint64_t forget_at_ms;
     bool looked; /* some look succeeded */
     uint64_t poll_at_ms;
     uint64_t scan_at_ms;
@@ -74,6 +76,36 @@ static void look_and_tell(struct chain_loop *loop)
     loop->looked = loop->looked || !away;
 }
 
+/* A step a round, so that batches do not wait for it. */
+static void keep_archive(struct chain_loop *loop)
+{
+    struct err err = ERR_INIT;
+    bool more;
+    bool failing = archive_step(loop->config.archive, &more, &err) < 0;
+    if (failing && !loop->archive_failing) {
+        struct alarm alarm = {.cause = "archive-failed", .text = err.text};
+        log_unusual(loop->config.log, "sealed reports are not archived: %s", err.text);
+        loop->config.notices.alarm(loop->config.notices.cookie, &alarm);
+    }
+    loop->archive_failing = failing;
+}
+
+/* What is archived and old enough leaves the store, bit by bit. */
+static void forget_old(struct chain_loop *loop, uint64_t now_mono_ms)
+{
+    struct err err = ERR_INIT;
+    uint64_t count, now_ms = clock_unix_ms(loop->config.clock);
+    uint64_t keep_ms = loop->config.keep_sealed_ms;
+    if (keep_ms == 0 || now_ms < keep_ms || now_mono_ms < loop->forget_at_ms)
+        return;
+    loop->forget_at_ms = now_mono_ms + FORGET_MS;
+    if (store_report_forget(loop->config.store, now_ms - keep_ms, FORGET_MAX, &count, &err) < 0)
+        log_unusual(loop->config.log, "old reports stay in the store: %s", err.text);
+    else if (count)
+        log_debug(loop->config.log, "old reports left the store reports=%llu",
+                  (unsigned long long)count);
+}
+
 /* Makes batches while there are due ones and room for them. */
 static void make_batches(struct chain_loop *loop, uint64_t now_ms)
 {
@@ -115,6 +147,8 @@ static void *run(void *cookie)
         if (look_now) {
             show_oldest(loop);
             look_and_tell(loop);
+            keep_archive(loop);
+            forget_old(loop, now);
             now = clock_mono_ms(loop->config.clock);
             loop->poll_at_ms = now + loop->config.poll_ms;
         }

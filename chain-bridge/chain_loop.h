@@ -7,6 +7,7 @@
 #ifndef AMR_BRIDGE_CHAIN_LOOP_H
 #define AMR_BRIDGE_CHAIN_LOOP_H
 
+#include "chain-bridge/archive.h"
 #include "chain-bridge/batcher.h"
 #include "chain-bridge/follower.h"
 #include "chain-bridge/submitter.h"
@@ -19,12 +20,14 @@ struct chain_loop_config {
     struct follower *follower;
     struct submitter *submitter;
     struct batcher *batcher;
+    struct archive *archive;
     struct store *store;
     const struct clock *clock;
     struct notices notices;
     struct status *status;
     struct log *log;
     uint32_t poll_ms;
+    uint64_t keep_sealed_ms; /* 0: for ever */
 };
 
 struct chain_loop *chain_loop_new(const struct chain_loop_config *config) AMR_NODISCARD;

@@ -1,5 +1,6 @@
 #include "chain-bridge/config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* geth and Besu refuse transactions above 128 KiB; 1 KiB is left for what is around the data. */
@@ -15,6 +16,12 @@ static const struct option_row ROWS[] = {
     OPTION_STRING(struct config, key, "key", NULL, "PEM file of its key, mode 0600"),
     OPTION_U32(struct config, group, "group", "1", 1, 65535, "the group this server serves"),
     OPTION_STRING(struct config, store, "store", "bridge.db", "file of the bridge's store"),
+    OPTION_STRING(struct config, archive, "archive", NULL,
+                  "file of all sealed reports with their signatures (default: STORE.archive)"),
+    OPTION_FLAG(struct config, print_archive, "print-archive",
+                "check the archive, print its reports as JSON, one a line, and end"),
+    OPTION_U32(struct config, keep_sealed_h, "keep-sealed-h", "0", 0, 876000,
+               "hours after which archived reports leave the store; 0: never"),
     OPTION_STRING(struct config, registry, "registry", "registry.db",
                   "file of the registry, which the broker plugin reads"),
     OPTION_LIST(struct config, rpc, "rpc", "ws://127.0.0.1:8545",
@@ -98,6 +105,16 @@ static int check_finality(struct config *config, struct err *err)
     return 0;
 }
 
+int config_archive(struct config *config, struct err *err)
+{
+    const char *path = config->archive ? config->archive : config->store;
+    const char *ending = config->archive ? "" : ".archive";
+    int len = snprintf(config->archive_path, sizeof(config->archive_path), "%s%s", path, ending);
+    if (len < 0 || (size_t)len >= sizeof(config->archive_path))
+        return err_set(err, "archive: the path is too long");
+    return 0;
+}
+
 int config_check(struct config *config, struct err *err)
 {
     const struct {
@@ -117,5 +134,7 @@ int config_check(struct config *config, struct err *err)
         return err_wrap(err, "contract");
     if (log_level_parse(&config->log_min, config->log_level, err) < 0)
         return err_wrap(err, "log-level");
+    if (config_archive(config, err) < 0)
+        return -1;
     return check_finality(config, err);
 }

@@ -16,6 +16,9 @@ struct config {
     const char *key;
     uint32_t group;
     const char *store;
+    const char *archive;
+    bool print_archive;
+    uint32_t keep_sealed_h;
     const char *registry;
     const char *rpc;
     const char *rpc_ca;
@@ -50,11 +53,14 @@ struct config {
     /* Derived by config_check: */
     struct eth_address contract_address;
     uint32_t confirmations; /* 0: the `finalized` tag */
+    char archive_path[1024];
     enum log_level log_min;
 };
 
 /** The rows, for a target of struct config. */
 struct options *config_options(struct config *config) AMR_NODISCARD;
+/** Fills in archive_path, all that --print-archive needs. */
+int config_archive(struct config *config, struct err *err) AMR_NODISCARD;
 /** Everything needed is there and makes sense; fills in what is derived. */
 int config_check(struct config *config, struct err *err) AMR_NODISCARD;
 

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chain-bridge/archive.h"
 #include "chain-bridge/bridge.h"
 
 /* Until SIGTERM or SIGINT; a tick a second. */
@@ -53,6 +54,29 @@ static int run(const struct config *config, const struct clock *clock, struct lo
     return (int)code;
 }
 
+static void print_report(void *cookie, const struct archived_report *archived)
+{
+    char root[ETH_HASH_TEXT], hash[ETH_HASH_TEXT];
+    struct buf *line = cookie;
+    buf_clear(line);
+    payload_report_print(line, &archived->report);
+    printf("{\"batch\":\"%s\",\"tx\":\"%s\",\"block\":%llu,\"number\":%llu,\"report\":%s}\n",
+           eth_hash_text(root, &archived->batch.root), eth_hash_text(hash, &archived->batch.hash),
+           (unsigned long long)archived->batch.block, (unsigned long long)archived->batch.number,
+           buf_str(line));
+}
+
+static int print_archive(const struct config *config)
+{
+    struct err err = ERR_INIT;
+    struct buf line = BUF_INIT;
+    int result = archive_read(config->archive_path, print_report, &line, &err);
+    buf_free(&line);
+    if (result < 0)
+        fprintf(stderr, "amr-bridge: %s\n", err.text);
+    return result < 0 ? BRIDGE_FAILED : BRIDGE_OK;
+}
+
 /* OPTIONS_RUN only with a configuration that makes sense. */
 static enum options_result read_config(struct options *options, struct config *config, int argc,
                                        char **argv, struct err *err)
@@ -65,7 +89,8 @@ static enum options_result read_config(struct options *options, struct config *c
         err_set(err, "unexpected argument '%s'", argv[1]);
         return OPTIONS_WRONG;
     }
-    return config_check(config, err) < 0 ? OPTIONS_WRONG : OPTIONS_RUN;
+    int checked = config->print_archive ? config_archive(config, err) : config_check(config, err);
+    return checked < 0 ? OPTIONS_WRONG : OPTIONS_RUN;
 }
 
 int main(int argc, char **argv)
@@ -78,6 +103,8 @@ int main(int argc, char **argv)
     if (parsed == OPTIONS_WRONG) {
         fprintf(stderr, "amr-bridge: %s\n", err.text);
         code = BRIDGE_USAGE;
+    } else if (parsed == OPTIONS_RUN && config.print_archive) {
+        code = print_archive(&config);
     } else if (parsed == OPTIONS_RUN) {
         struct clock *clock = clock_system_new();
         struct log *log = log_new("bridge", STDERR_FILENO, config.log_min, clock);

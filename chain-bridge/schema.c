@@ -33,6 +33,10 @@ static const char *const MIGRATIONS[] = {
     " sequence INTEGER NOT NULL, payload BLOB NOT NULL);",
     "CREATE INDEX report_claimed ON report (meter, batch) WHERE state = 1;"
     "CREATE INDEX batch_root ON batch (root) WHERE state = 1;",
+    "ALTER TABLE report ADD COLUMN archived INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX report_unarchived ON report (batch) WHERE state = 2 AND archived = 0;"
+    "CREATE INDEX report_archived ON report (received_ms) WHERE archived = 1;"
+    "CREATE TABLE archive (one INTEGER PRIMARY KEY CHECK (one = 1), length INTEGER NOT NULL);",
 };
 
 #define REPORT_COLUMNS "SELECT id, meter, sequence, state, received_ms, digest, body, batch, cause "
@@ -74,6 +78,16 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [REPORT_REJECT] = "UPDATE report SET state = 3, cause = ? WHERE id = ?",
     [REPORT_SEAL_BATCH] = "UPDATE report SET state = 2 WHERE batch = ? AND state = 1",
     [REPORT_OF_BATCH] = REPORT_COLUMNS "FROM report WHERE batch = ? ORDER BY meter, sequence",
+    [REPORT_UNARCHIVED] = REPORT_COLUMNS "FROM report INDEXED BY report_unarchived"
+                                         " WHERE state = 2 AND archived = 0 ORDER BY batch, id",
+    [REPORT_ARCHIVED] = "UPDATE report SET archived = 1 WHERE id = ?",
+    /* A meter's last stays: the next is compared with it. */
+    [REPORT_FORGET] = "DELETE FROM report WHERE id IN (SELECT id FROM report INDEXED BY"
+                      " report_archived WHERE archived = 1 AND received_ms < ? AND sequence <"
+                      " (SELECT claimed FROM meter WHERE meter.meter = report.meter) LIMIT ?)",
+    [ARCHIVE_GET] = "SELECT length FROM archive",
+    [ARCHIVE_PUT] = "INSERT INTO archive VALUES (1, ?) ON CONFLICT (one) DO UPDATE"
+                    " SET length = excluded.length",
     [REPORT_COUNTS] = "SELECT state, count(*), sum(readings) FROM report GROUP BY state",
     [BATCH_ADD] = "INSERT INTO batch (id, root, state, reports, readings, created_ms)"
                   " VALUES (?, ?, 0, ?, ?, ?)",

@@ -205,6 +205,68 @@ int store_report_next(struct store *store, uint32_t *ret_sequence, enum report_s
     return 0;
 }
 
+int store_report_unarchived(struct store *store,
+                            bool (*on_row)(void *cookie, const struct report_row *row),
+                            void *cookie, struct err *err)
+{
+    return each(db_stmt(store_db(store), REPORT_UNARCHIVED), on_row, cookie, err);
+}
+
+int store_archive_length(struct store *store, uint64_t *ret_length, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), ARCHIVE_GET);
+    int step = db_step(stmt, err);
+    if (step < 0)
+        return -1;
+    *ret_length = step == 1 ? db_column_u64(stmt, 0) : 0;
+    if (step == 1)
+        db_reset(stmt);
+    return 0;
+}
+
+static int add_archived(struct store *store, const uint64_t *reports, size_t count, uint64_t length,
+                        struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct db_stmt *stmt = db_stmt(store_db(store), REPORT_ARCHIVED);
+        db_bind_u64(stmt, 0, reports[i]);
+        if (db_run(stmt, err) < 0)
+            return -1;
+    }
+    struct db_stmt *stmt = db_stmt(store_db(store), ARCHIVE_PUT);
+    db_bind_u64(stmt, 0, length);
+    return db_run(stmt, err);
+}
+
+int store_archive_add(struct store *store, const uint64_t *reports, size_t count, uint64_t length,
+                      struct err *err)
+{
+    if (store_begin(store, err) < 0)
+        return -1;
+    if (add_archived(store, reports, count, length, err) < 0 || store_commit(store, err) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return 0;
+}
+
+int store_report_forget(struct store *store, uint64_t before_ms, uint32_t limit,
+                        uint64_t *ret_count, struct err *err)
+{
+    if (store_begin(store, err) < 0)
+        return -1;
+    struct db_stmt *stmt = db_stmt(store_db(store), REPORT_FORGET);
+    db_bind_u64(stmt, 0, before_ms);
+    db_bind_u64(stmt, 1, limit);
+    int result = db_run(stmt, err);
+    *ret_count = (uint64_t)db_changes(store_db(store));
+    if (result < 0 || store_commit(store, err) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return 0;
+}
+
 int store_report_counts(struct store *store, struct store_counts *ret_counts, struct err *err)
 {
     struct store_counts counts = {0};

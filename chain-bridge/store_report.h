@@ -70,6 +70,23 @@ int store_report_next(struct store *store, uint32_t *ret_sequence, enum report_s
                       bool *ret_found, uint32_t meter, uint32_t sequence,
                       struct err *err) AMR_NODISCARD;
 
+/** Calls back for sealed reports that are not in the archive, by batch, until it returns false. */
+int store_report_unarchived(struct store *store,
+                            bool (*on_row)(void *cookie, const struct report_row *row),
+                            void *cookie, struct err *err) AMR_NODISCARD;
+/** How long the archive is that the store knows of; 0: there is none yet. */
+int store_archive_length(struct store *store, uint64_t *ret_length, struct err *err) AMR_NODISCARD;
+/** They are in it now, and it is so long. A transaction of its own. */
+int store_archive_add(struct store *store, const uint64_t *reports, size_t count, uint64_t length,
+                      struct err *err) AMR_NODISCARD;
+
+/**
+ * Deletes archived reports that came before a moment, at most `limit`, but no meter's last one.
+ * What is sent again after that goes to the chain, which has it. A transaction of its own.
+ */
+int store_report_forget(struct store *store, uint64_t before_ms, uint32_t limit,
+                        uint64_t *ret_count, struct err *err) AMR_NODISCARD;
+
 struct store_counts {
     uint64_t reports[REPORT_REJECTED + 1]; /* by state */
     uint64_t readings[REPORT_REJECTED + 1];

@@ -6,7 +6,10 @@ import { scenario } from '../e2e/harness.mjs';
 import { within } from '../e2e/processes.mjs';
 import { endAndCompare, startLoad } from './load.mjs';
 
-const POINTS = ['store-commit', 'stored', 'claim-commit', 'claimed', 'sent', 'seal-commit', 'sealed'];
+const POINTS = [
+  ...['store-commit', 'stored', 'claim-commit', 'claimed', 'sent', 'seal-commit', 'sealed'],
+  'archive-written',
+];
 const REGISTRY_POINTS = ['registry-commit', 'registry-written'];
 
 /** Whole at once: the bridge must not see half of a name. */
@@ -36,8 +39,4 @@ async function killEverywhere(stage) {
 
 scenario('a bridge killed at each step of persistence seals each report once', killEverywhere);
 
-scenario(
-  'and where blocks take their time',
-  { chain: { blockTime: 1 } },
-  killEverywhere,
-);
+scenario('and where blocks take their time', { chain: { blockTime: 1 } }, killEverywhere);

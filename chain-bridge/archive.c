@@ -1,0 +1,293 @@
+#include "chain-bridge/archive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "chain-bridge/fault.h"
+#include "chain-bridge/report_blob.h"
+#include "common/keccak.h"
+
+#define MAGIC "AMRARCH1"
+
+enum { MAGIC_LEN = 8, BATCH_LEN = 80, REPORT_LEN = 12, SUM_LEN = 8, STEP_REPORTS = 4000 };
+enum { KEPT_MAX = 1000 };
+enum { ENTRY_MAX = 64 << 20 };
+
+struct archive {
+    struct store *store;
+    char *path;
+    int fd;
+    uint64_t length; /* durable and known to the store */
+    struct buf entries;
+    uint64_t ids[STEP_REPORTS]; /* whose reports `entries` has */
+    size_t count;
+    uint64_t batch; /* of the entry that is open */
+    size_t entry;   /* where it begins */
+    struct err *err;
+    bool failed;
+};
+
+static void sum(uint8_t out[SUM_LEN], const uint8_t *data, size_t len)
+{
+    struct eth_hash hash;
+    keccak256(&hash, data, len);
+    memcpy(out, hash.b, SUM_LEN);
+}
+
+static int fail(struct archive *archive, const char *what, struct err *err)
+{
+    return err_set(err, "archive %s: %s: %s", archive->path, what, strerror(errno));
+}
+
+static int write_all(struct archive *archive, const void *data, size_t len, struct err *err)
+{
+    const uint8_t *at = data;
+    for (size_t done = 0; done < len;) {
+        ssize_t wrote = pwrite(archive->fd, at + done, len - done, (off_t)(archive->length + done));
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0)
+            return fail(archive, "write", err);
+        done += (size_t)wrote;
+    }
+    if (fdatasync(archive->fd) < 0)
+        return fail(archive, "sync", err);
+    return 0;
+}
+
+/* What another store wrote keeps its content under another name. */
+static int keep_foreign(const struct archive *archive, struct err *err)
+{
+    struct stat stat_old, stat_new;
+    int result = 0;
+    if (stat(archive->path, &stat_old) < 0 || stat_old.st_size <= MAGIC_LEN)
+        return 0;
+    for (int i = 1; i < KEPT_MAX; i++) {
+        char *name = xasprintf("%s.%d", archive->path, i);
+        bool is_free = stat(name, &stat_new) < 0;
+        if (is_free && rename(archive->path, name) < 0)
+            result = err_set(err, "archive %s: rename: %s", name, strerror(errno));
+        free(name);
+        if (is_free)
+            return result;
+    }
+    return err_set(err, "archive %s: too many old ones beside it", archive->path);
+}
+
+static int open_file(struct archive *archive, struct err *err)
+{
+    if (store_archive_length(archive->store, &archive->length, err) < 0 ||
+        (archive->length == 0 && keep_foreign(archive, err) < 0))
+        return -1;
+    archive->fd = open(archive->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    return archive->fd < 0 ? fail(archive, "open", err) : 0;
+}
+
+static int settle_length(struct archive *archive, struct err *err)
+{
+    struct stat file;
+    if (fstat(archive->fd, &file) < 0)
+        return fail(archive, "stat", err);
+    if ((uint64_t)file.st_size < archive->length)
+        return err_set(err, "archive %s: has %llu bytes, the store knows of %llu: not the one",
+                       archive->path, (unsigned long long)file.st_size,
+                       (unsigned long long)archive->length);
+    if (ftruncate(archive->fd, (off_t)archive->length) < 0)
+        return fail(archive, "truncate", err);
+    return 0;
+}
+
+int archive_open(struct archive **ret_archive, const char *path, struct store *store,
+                 struct err *err)
+{
+    struct archive *archive = xcalloc(1, sizeof(*archive));
+    archive->store = store;
+    archive->path = xstrdup(path);
+    archive->fd = -1;
+    if (open_file(archive, err) < 0 || settle_length(archive, err) < 0) {
+        archive_close(archive);
+        return -1;
+    }
+    *ret_archive = archive;
+    return 0;
+}
+
+void archive_close(struct archive *archive)
+{
+    if (!archive)
+        return;
+    if (archive->fd >= 0)
+        close(archive->fd);
+    buf_free(&archive->entries);
+    free(archive->path);
+    free(archive);
+}
+
+static void end_entry(struct archive *archive)
+{
+    uint8_t checksum[SUM_LEN];
+    struct buf *entries = &archive->entries;
+    if (archive->batch == 0)
+        return;
+    uint32_t len = (uint32_t)(entries->len - archive->entry - 4);
+    for (int i = 0; i < 4; i++)
+        entries->data[archive->entry + (size_t)i] = (uint8_t)(len >> (24 - 8 * i));
+    sum(checksum, entries->data + archive->entry, len + 4);
+    buf_append(entries, checksum, SUM_LEN);
+    archive->batch = 0;
+}
+
+static int begin_entry(struct archive *archive, uint64_t batch)
+{
+    struct batch_row row;
+    struct buf *entries = &archive->entries;
+    end_entry(archive);
+    if (store_batch_get(archive->store, &row, batch, archive->err) < 0)
+        return -1;
+    archive->batch = batch;
+    archive->entry = entries->len;
+    buf_append_be(entries, 0, 4);
+    buf_append(entries, row.root.b, sizeof(row.root.b));
+    buf_append(entries, row.hash.b, sizeof(row.hash.b));
+    buf_append_be(entries, row.block, 8);
+    buf_append_be(entries, row.number, 8);
+    return 0;
+}
+
+static bool add_report(void *cookie, const struct report_row *row)
+{
+    struct archive *archive = cookie;
+    struct buf blob = BUF_INIT;
+    if (row->batch != archive->batch && begin_entry(archive, row->batch) < 0) {
+        archive->failed = true;
+        return false;
+    }
+    report_blob_encode(&blob, &row->report);
+    buf_append_be(&archive->entries, row->report.meter, 4);
+    buf_append_be(&archive->entries, row->report.sequence, 4);
+    buf_append_be(&archive->entries, blob.len, 4);
+    buf_append(&archive->entries, blob.data, blob.len);
+    buf_free(&blob);
+    archive->ids[archive->count++] = row->id;
+    return archive->count < STEP_REPORTS;
+}
+
+static int collect(struct archive *archive, struct err *err)
+{
+    buf_clear(&archive->entries);
+    archive->count = 0;
+    archive->batch = 0;
+    archive->failed = false;
+    archive->err = err;
+    if (archive->length == 0)
+        buf_append(&archive->entries, MAGIC, MAGIC_LEN);
+    if (store_report_unarchived(archive->store, add_report, archive, err) < 0 || archive->failed)
+        return -1;
+    end_entry(archive);
+    return 0;
+}
+
+int archive_step(struct archive *archive, bool *ret_more, struct err *err)
+{
+    *ret_more = false;
+    if (collect(archive, err) < 0)
+        return -1;
+    if (archive->count == 0)
+        return 0;
+    if (write_all(archive, archive->entries.data, archive->entries.len, err) < 0)
+        return -1;
+    fault_point("archive-written");
+    uint64_t length = archive->length + archive->entries.len;
+    if (store_archive_add(archive->store, archive->ids, archive->count, length, err) < 0)
+        return -1;
+    archive->length = length;
+    *ret_more = archive->count == STEP_REPORTS;
+    return 0;
+}
+
+/* READING */
+
+static uint64_t be(const uint8_t *at, size_t len)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < len; i++)
+        value = value << 8 | at[i];
+    return value;
+}
+
+static int read_entry(const uint8_t *at, size_t len,
+                      void (*on_report)(void *cookie, const struct archived_report *report),
+                      void *cookie, struct err *err)
+{
+    struct archived_report archived = {.batch = {.state = BATCH_SEALED}};
+    memcpy(archived.batch.root.b, at, 32);
+    memcpy(archived.batch.hash.b, at + 32, 32);
+    archived.batch.block = be(at + 64, 8);
+    archived.batch.number = be(at + 72, 8);
+    for (size_t i = BATCH_LEN; i < len;) {
+        if (len - i < REPORT_LEN || be(at + i + 8, 4) > len - i - REPORT_LEN)
+            return err_set(err, "a report is longer than its entry");
+        size_t blob = (size_t)be(at + i + 8, 4);
+        if (report_blob_decode(&archived.report, (uint32_t)be(at + i, 4),
+                               (uint32_t)be(at + i + 4, 4), at + i + REPORT_LEN, blob, err) < 0)
+            return -1;
+        on_report(cookie, &archived);
+        i += REPORT_LEN + blob;
+    }
+    return 0;
+}
+
+/* 1: entry holds the next one's content, checked; 0: the file ends here. */
+static int next_entry(FILE *file, struct buf *entry, struct err *err)
+{
+    uint8_t head[4], checksum[SUM_LEN];
+    size_t got = fread(head, 1, sizeof(head), file);
+    if (got == 0)
+        return 0;
+    size_t len = (size_t)be(head, 4);
+    if (got < sizeof(head) || len < BATCH_LEN || len > ENTRY_MAX)
+        return err_set(err, "no entry has this length");
+    buf_clear(entry);
+    buf_append(entry, head, sizeof(head));
+    uint8_t *rest = xmalloc(len + SUM_LEN);
+    got = fread(rest, 1, len + SUM_LEN, file);
+    buf_append(entry, rest, got);
+    free(rest);
+    if (got < len + SUM_LEN)
+        return err_set(err, "ends within an entry");
+    sum(checksum, entry->data, 4 + len);
+    if (memcmp(checksum, entry->data + 4 + len, SUM_LEN) != 0)
+        return err_set(err, "checksum does not fit");
+    return 1;
+}
+
+int archive_read(const char *path,
+                 void (*on_report)(void *cookie, const struct archived_report *report),
+                 void *cookie, struct err *err)
+{
+    char magic[MAGIC_LEN];
+    struct buf entry = BUF_INIT;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return err_set(err, "archive %s: %s", path, strerror(errno));
+    long at = 0;
+    int result = -1;
+    if (fread(magic, 1, MAGIC_LEN, file) != MAGIC_LEN || memcmp(magic, MAGIC, MAGIC_LEN) != 0)
+        err_set(err, "is no archive");
+    else
+        do {
+            at = ftell(file);
+            result = next_entry(file, &entry, err);
+            if (result == 1 &&
+                read_entry(entry.data + 4, entry.len - 4 - SUM_LEN, on_report, cookie, err) < 0)
+                result = -1;
+        } while (result == 1);
+    buf_free(&entry);
+    fclose(file);
+    return result < 0 ? err_wrap(err, "archive %s, byte %ld", path, at) : 0;
+}
