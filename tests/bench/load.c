@@ -1,10 +1,12 @@
 /*
- * load.c: the load generator of the broker's benchmark.
+ * load.c: the load generator of the broker's and the bridge's benchmarks.
  *
  *   amr-load registry FILE COUNT REAL             a registry of COUNT meters, REAL with known keys
- *   amr-load sign FILE METERS EACH READINGS       signed reports for `publish`
+ *   amr-load sign FILE METERS EACH READINGS [CONTRACT]  signed reports for `publish` and `send`
+ *   amr-load signers COUNT                        the addresses of the meters' keys
  *   amr-load signature READINGS                   what checking one signature costs
  *   amr-load publish PKI PORT FILE METERS WINDOW  sends them all, the bridge of PKI receives them
+ *   amr-load send PKI PORT FILE METERS WINDOW     the same, received by the real bridge
  *   amr-load connect PKI PORT METERS PARALLEL     connects, keeps the connections, and again
  *
  * PKI is a folder that `amrctl pki` made. Prints one JSON object a line. `publish` connects, says
@@ -195,7 +197,8 @@ static int connect_twice(const char *pki, uint16_t port, uint32_t count, uint32_
 }
 
 /* A file of reports: meter by meter, EACH of them, each behind its length. */
-static int sign(const char *path, uint32_t meters, uint32_t each, uint32_t readings)
+static int sign(const char *path, uint32_t meters, uint32_t each, uint32_t readings,
+                const struct eth_address *contract)
 {
     struct buf all = BUF_INIT, one = BUF_INIT;
     struct err err = ERR_INIT;
@@ -205,7 +208,7 @@ static int sign(const char *path, uint32_t meters, uint32_t each, uint32_t readi
         struct signer *signer = meter_signer(n);
         for (uint32_t sequence = 1; sequence <= each; sequence++) {
             buf_clear(&one);
-            meter_report(&one, signer, n, sequence, readings, now_s);
+            meter_report(&one, signer, contract, n, sequence, readings, now_s);
             buf_append_be(&all, one.len, 4);
             buf_append(&all, one.data, one.len);
         }
@@ -217,6 +220,17 @@ static int sign(const char *path, uint32_t meters, uint32_t each, uint32_t readi
     buf_free(&all);
     buf_free(&one);
     return result ? 1 : 0;
+}
+
+static int print_signers(uint32_t count)
+{
+    char text[ETH_ADDRESS_TEXT];
+    for (uint32_t n = 1; n <= count; n++) {
+        struct signer *signer = meter_signer(n);
+        puts(eth_address_text(text, signer_address(signer)));
+        signer_free(signer);
+    }
+    return 0;
 }
 
 struct sender {
@@ -298,7 +312,7 @@ static void join_bridge(struct publishing *publishing, const char *pki)
 }
 
 static int publish(const char *pki, uint16_t port, const char *path, uint32_t meters,
-                   uint32_t window)
+                   uint32_t window, bool receive)
 {
     struct load load;
     struct publishing publishing = {.load = &load, .window = window};
@@ -310,7 +324,8 @@ static int publish(const char *pki, uint16_t port, const char *path, uint32_t me
         return 1;
     }
     connect_all(&load, 16);
-    join_bridge(&publishing, pki);
+    if (receive)
+        join_bridge(&publishing, pki);
     senders_init(&publishing, &reports);
     uint32_t total = meters * publishing.each;
     printf("{\"ready\":%" PRIu32 "}\n", total);
@@ -324,7 +339,8 @@ static int publish(const char *pki, uint16_t port, const char *path, uint32_t me
         publish_more(&publishing, &load.conns[i]);
         run(&load, &load.conns[i]);
     }
-    while (publishing.done < meters || publishing.bridge.received < total - publishing.refused)
+    while (publishing.done < meters ||
+           (receive && publishing.bridge.received < total - publishing.refused))
         turn(&load, publish_more, &publishing);
     printf("{\"published\":%" PRIu32 ",\"refused\":%" PRIu32
            ",\"seconds\":%.4f,\"own_cpu_s\":%.4f}\n",
@@ -355,14 +371,24 @@ int main(int argc, char **argv)
         return 1;
     }
     if (strcmp(command, "sign") == 0 && argc == 6)
-        return sign(argv[2], number(argv[3]), number(argv[4]), number(argv[5]));
+        return sign(argv[2], number(argv[3]), number(argv[4]), number(argv[5]), load_contract());
+    if (strcmp(command, "sign") == 0 && argc == 7) {
+        struct eth_address contract;
+        if (eth_address_parse(&contract, argv[6], &err) == 0)
+            return sign(argv[2], number(argv[3]), number(argv[4]), number(argv[5]), &contract);
+        fprintf(stderr, "amr-load: %s\n", err.text);
+        return 2;
+    }
+    if (strcmp(command, "signers") == 0 && argc == 3)
+        return print_signers(number(argv[2]));
     if (strcmp(command, "signature") == 0 && argc == 3) {
         printf("{\"signature_us\":%.2f}\n", signature_cost_us(number(argv[2])));
         return 0;
     }
-    if (strcmp(command, "publish") == 0 && argc == 7)
+    bool receive = strcmp(command, "publish") == 0;
+    if ((receive || strcmp(command, "send") == 0) && argc == 7)
         return publish(argv[2], (uint16_t)number(argv[3]), argv[4], number(argv[5]),
-                       number(argv[6]));
+                       number(argv[6]), receive);
     if (strcmp(command, "connect") == 0 && argc == 6)
         return connect_twice(argv[2], (uint16_t)number(argv[3]), number(argv[4]), number(argv[5]));
     fprintf(stderr, "amr-load: wrong usage; its source tells\n");

@@ -151,8 +151,13 @@ int meters_register(const char *path, uint32_t count, uint32_t real, struct err 
     return result;
 }
 
-void meter_report(struct buf *out, const struct signer *signer, uint32_t n, uint32_t sequence,
-                  uint32_t readings, uint32_t now_s)
+const struct eth_address *load_contract(void)
+{
+    return &CONTRACT;
+}
+
+void meter_report(struct buf *out, const struct signer *signer, const struct eth_address *contract,
+                  uint32_t n, uint32_t sequence, uint32_t readings, uint32_t now_s)
 {
     struct eip712 domain;
     struct eth_hash digest;
@@ -162,7 +167,7 @@ void meter_report(struct buf *out, const struct signer *signer, uint32_t n, uint
         uint32_t number = sequence * readings + i;
         report.readings[i] = (struct reading){now_s - 1000000 + number, 123456 + number, 0, 0};
     }
-    eip712_init(&domain, CHAIN_ID, &CONTRACT);
+    eip712_init(&domain, CHAIN_ID, contract);
     eip712_report(&domain, &digest, &report);
     signer_sign(signer, &report.signature, &digest);
     payload_report_print(out, &report);
@@ -190,7 +195,7 @@ double signature_cost_us(uint32_t readings)
     eip712_init(&domain, CHAIN_ID, &CONTRACT);
     for (uint32_t i = 0; i < ROUNDS; i++) {
         buf_clear(&payload);
-        meter_report(&payload, signer, 1, i + 1, readings, 2000000000);
+        meter_report(&payload, signer, &CONTRACT, 1, i + 1, readings, 2000000000);
         failed += payload_report_parse(&reports[i], payload.data, payload.len, NULL);
     }
     double from = seconds();

@@ -28,8 +28,10 @@ struct signer *meter_signer(uint32_t n) AMR_NODISCARD;
 /** Writes a registry of `count` meters, of which the first `real` have a known key. */
 int meters_register(const char *path, uint32_t count, uint32_t real, struct err *err) AMR_NODISCARD;
 /** Appends the payload of meter n's report number `sequence`, of `readings` readings. */
-void meter_report(struct buf *out, const struct signer *signer, uint32_t n, uint32_t sequence,
-                  uint32_t readings, uint32_t now_s);
+void meter_report(struct buf *out, const struct signer *signer, const struct eth_address *contract,
+                  uint32_t n, uint32_t sequence, uint32_t readings, uint32_t now_s);
+/** The contract of registries that meters_register makes. */
+const struct eth_address *load_contract(void);
 /** Microseconds that it takes to hash such a report and recover its signer, in a tight loop. */
 double signature_cost_us(uint32_t readings);
 
