@@ -9,6 +9,7 @@
 #include "chain-bridge/chain_rpc.h"
 #include "chain-bridge/intake.h"
 #include "chain-bridge/outlet.h"
+#include "chain-bridge/sd_notify.h"
 #include "chain-bridge/store_quarantine.h"
 #include "common/file.h"
 #include "common/keystore.h"
@@ -292,6 +293,7 @@ static void tell_ready(struct bridge *bridge)
         status_get(bridge->status, STATUS_BROKERS) == 0)
         return;
     bridge->ready_told = true;
+    sd_notify_state("READY=1");
     log_info(bridge->log, "ready meters=%llu",
              (unsigned long long)status_get(bridge->status, STATUS_METERS));
     if (!path)

@@ -10,6 +10,7 @@
 
 #include "chain-bridge/archive.h"
 #include "chain-bridge/bridge.h"
+#include "chain-bridge/sd_notify.h"
 
 /* Until SIGTERM or SIGINT; a tick a second. */
 static void wait_for_end(struct bridge *bridge, const sigset_t *signals, struct log *log)
@@ -18,6 +19,7 @@ static void wait_for_end(struct bridge *bridge, const sigset_t *signals, struct 
     for (;;) {
         int got = sigtimedwait(signals, NULL, &second);
         if (got == SIGTERM || got == SIGINT) {
+            sd_notify_state("STOPPING=1");
             log_info(log, "ending signal=%d", got);
             return;
         }
