@@ -6,6 +6,10 @@
 // record each; one subscriber, the bridge, receives them all. Medians are reported. The generator
 // (load.c) runs on the same machine: its share of a core is shown, to see that it is not the limit.
 //
+// "Over bare" compares the broker's processor time per publish, round by round: Mosquitto is one
+// thread, so that this is what it can do with a core of its own, whoever else is on the machine. The
+// publishes/s as they were, and their ratios, stand beside it.
+//
 //   tests/bench/run broker [--json FILE] [--rounds N]
 import { spawn } from 'node:child_process';
 import { pbkdf2Sync } from 'node:crypto';
@@ -238,7 +242,8 @@ const ratio = (rounds, base, key) => median(rounds.map((round, i) => round[key] 
 
 function figures({ publish, signature, connect, storm, perTenK }) {
   const { bare, dynsec, ours_nosig: noSig, ours_sig: sig } = publish;
-  const overBare = (rounds) => ratio(rounds, bare, 'perS');
+  const overBare = (rounds) => 1 / ratio(rounds, bare, 'cpuUs');
+  const overBareWall = (rounds) => ratio(rounds, bare, 'perS');
   const cpu = Object.fromEntries(
     Object.entries(publish).map(([name, rounds]) => [name, medianOf(rounds, 'cpuUs')]),
   );
@@ -250,11 +255,13 @@ function figures({ publish, signature, connect, storm, perTenK }) {
     dynsec_over_bare: overBare(dynsec),
     ours_nosig_over_bare: overBare(noSig),
     ours_sig_over_bare: overBare(sig),
+    dynsec_over_bare_wall: overBareWall(dynsec),
+    ours_nosig_over_bare_wall: overBareWall(noSig),
+    ours_sig_over_bare_wall: overBareWall(sig),
     bare_cpu_us: cpu.bare,
     dynsec_cpu_us: cpu.dynsec,
     ours_nosig_cpu_us: cpu.ours_nosig,
     ours_sig_cpu_us: cpu.ours_sig,
-    ours_nosig_over_bare_cpu: 1 / ratio(noSig, bare, 'cpuUs'),
     signature_us: signature,
     signature_extra_us: cpu.ours_sig - cpu.ours_nosig,
     signature_loss_over_own_cost: (cpu.ours_sig - cpu.ours_nosig - signature) / cpu.ours_sig,
@@ -293,11 +300,11 @@ function print(f) {
     f.ours_sig_per_s,
   );
   row(
-    '  over bare, same round',
+    '  over bare',
     1,
-    f.dynsec_over_bare,
-    f.ours_nosig_over_bare,
-    f.ours_sig_over_bare,
+    f.dynsec_over_bare_wall,
+    f.ours_nosig_over_bare_wall,
+    f.ours_sig_over_bare_wall,
   );
   row(
     '  broker CPU, us each',
@@ -305,6 +312,13 @@ function print(f) {
     f.dynsec_cpu_us,
     f.ours_nosig_cpu_us,
     f.ours_sig_cpu_us,
+  );
+  row(
+    '  over bare, by that CPU',
+    1,
+    f.dynsec_over_bare,
+    f.ours_nosig_over_bare,
+    f.ours_sig_over_bare,
   );
   row('connects/s', f.bare_connects_per_s, '', '', f.connects_per_s);
   row('reconnects/s, TLS session kept', f.bare_reconnects_per_s, '', '', f.reconnects_per_s);
