@@ -9,6 +9,7 @@
 #define EVENT_POWER_UP      2
 #define EVENT_CLOCK_OLD     4
 #define EVENT_CLOCK_NEW     5
+#define EVENT_MEMORY        14
 #define EVENT_MEASUREMENT   16
 #define EVENT_CONFIG_CHANGE 47
 #define CLOCK_VALID_S       1600000000u /* a wall clock before 2020 was never set */
@@ -33,6 +34,7 @@ struct agent {
     struct source_counters source;
     struct control *control;
     struct registers registers;
+    bool restored;         /* told already: the store is behind what was sent with its key */
     bool exchanged;        /* the next reading is the first of another meter */
     uint32_t configured_s; /* the interval without commands */
 
@@ -557,6 +559,27 @@ static int apply_receipt(struct agent *agent, const struct receipt *receipt, str
     return follow_progress(agent, receipt, err);
 }
 
+/** Sequences are known to the server that this store never gave, or with other content. */
+static void check_restored(struct agent *agent, const struct receipt *receipt)
+{
+    bool ahead = receipt->status != RECEIPT_REJECTED &&
+                 receipt->last >= meter_store_next_sequence(agent->parts.store);
+    struct err err = ERR_INIT;
+
+    if (!ahead && !(receipt->status == RECEIPT_REJECTED && receipt->cause == CAUSE_CONFLICT))
+        return;
+    if (ahead)
+        meter_store_skip(agent->parts.store, receipt->last);
+    if (agent->restored)
+        return;
+    agent->restored = true;
+    log_unusual(agent->parts.log,
+                "the store was restored or cloned: others sent with its key up to=%" PRIu32,
+                receipt->last);
+    if (add_event(agent, EVENT_MEMORY, clock_unix_s(agent->parts.clock), &err))
+        log_unusual(agent->parts.log, "event is not kept: %s", err.text);
+}
+
 /** False where it changes nothing but when to try again. */
 static bool judge_rejection(struct agent *agent, const struct receipt *receipt)
 {
@@ -587,6 +610,7 @@ void agent_receipt(struct agent *agent, const void *payload, size_t len)
         log_unusual(agent->parts.log, "receipt for another meter meter=%" PRIu32, receipt.meter);
         return;
     }
+    check_restored(agent, &receipt);
     if (receipt.status == RECEIPT_REJECTED && !judge_rejection(agent, &receipt))
         return;
     if (apply_receipt(agent, &receipt, &err))

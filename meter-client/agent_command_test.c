@@ -267,12 +267,59 @@ static void an_exchanged_meter_is_followed_over_a_restart(void **state)
     bench_free(bench);
 }
 
+static void receive(struct bench *bench, struct receipt receipt)
+{
+    struct buf payload = BUF_INIT;
+
+    receipt.meter = METER;
+    payload_receipt_print(&payload, &receipt);
+    agent_receipt(bench->agent, payload.data, payload.len);
+    tick(bench);
+    buf_free(&payload);
+}
+
+static void a_restored_store_is_noticed_and_passes_what_was_used(void **state)
+{
+    char operators[ETH_ADDRESS_TEXT];
+    struct bench *bench = commanded_bench(state, "restored.db", operators);
+
+    receive(bench, (struct receipt){.status = RECEIPT_STORED, .first = 3, .last = 9});
+    assert_non_null(strstr(last_sent(bench, TOPIC_EVENT)->payload, "\"code\":14"));
+    clock_advance_ms(bench->clock, INTERVAL * 1000);
+    measure(bench);
+    tick(bench);
+    assert_non_null(strstr(last_sent(bench, TOPIC_READING)->payload, "\"sequence\":10"));
+    bench_free(bench);
+}
+
+static void a_conflict_tells_of_a_restored_store_once(void **state)
+{
+    char operators[ETH_ADDRESS_TEXT];
+    struct bench *bench = commanded_bench(state, "conflict.db", operators);
+    unsigned events = 0;
+
+    for (uint32_t i = 1; i <= 2; i++) {
+        clock_advance_ms(bench->clock, INTERVAL * 1000);
+        measure(bench);
+        tick(bench);
+        receive(bench,
+                (struct receipt){
+                    .status = RECEIPT_REJECTED, .first = i, .last = i, .cause = CAUSE_CONFLICT});
+    }
+    for (unsigned i = 0; i < bench->count; i++)
+        events += bench->sent[i].kind == TOPIC_EVENT && strstr(bench->sent[i].payload, ":14,");
+    assert_int_equal(events, 1);
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_commanded_reading_is_sent_at_once),
         cmocka_unit_test(a_commanded_interval_survives_a_restart),
         cmocka_unit_test(an_exchanged_meter_is_followed_over_a_restart),
+        cmocka_unit_test(a_restored_store_is_noticed_and_passes_what_was_used),
+        cmocka_unit_test(a_conflict_tells_of_a_restored_store_once),
     };
 
     return cmocka_run_group_tests(tests, test_dir_setup, test_dir_teardown);

@@ -394,6 +394,12 @@ uint32_t meter_store_next_sequence(const struct meter_store *store)
     return store->next_sequence;
 }
 
+void meter_store_skip(struct meter_store *store, uint32_t last)
+{
+    if (last >= store->next_sequence && last < UINT32_MAX)
+        store->next_sequence = last + 1;
+}
+
 static int insert_report(struct meter_store *store, const struct report *report, struct err *err)
 {
     struct db_stmt *stmt = db_stmt(store->db, ADD_REPORT);

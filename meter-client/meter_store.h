@@ -57,6 +57,8 @@ int meter_store_add_reading(struct meter_store *store, const struct reading *rea
 int meter_store_pending(struct meter_store *store, struct reading *ret_readings,
                         uint32_t *ret_count, struct err *err) AMR_NODISCARD;
 uint32_t meter_store_next_sequence(const struct meter_store *store);
+/** Sequences up to `last` are used elsewhere: the next report gets a later one. */
+void meter_store_skip(struct meter_store *store, uint32_t last);
 /** Adds the report with meter_store_next_sequence; its readings stop being pending. */
 int meter_store_add_report(struct meter_store *store, const struct report *report,
                            struct err *err) AMR_NODISCARD;

@@ -10,10 +10,12 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "meter-client/agent.h"
 #include "meter-client/link.h"
 #include "meter-client/meter_identity.h"
 
+#define SECRET_MAX  16384
 #define DAY_S       86400u
 #define WAIT_MS_MAX 60000
 #define READS_MAX   64 /* telegrams handled before the loop looks elsewhere */
@@ -51,6 +53,18 @@ static int find_serial(struct meter *meter, struct err *err)
     return 0;
 }
 
+/** The TLS key, which OpenSSL would take from a file that everybody can read. */
+static int check_secret(const char *path, struct err *err)
+{
+    struct buf data = BUF_INIT;
+    int rc = file_read_secret(&data, path, SECRET_MAX, err);
+
+    if (data.len)
+        explicit_bzero(data.data, data.len);
+    buf_free(&data);
+    return rc;
+}
+
 static int load_identity(struct meter *meter, struct err *err)
 {
     const struct config *config = meter->config;
@@ -59,6 +73,8 @@ static int load_identity(struct meter *meter, struct err *err)
     if (eth_address_parse(&contract, config->contract, err))
         return err_wrap(err, "contract");
     eip712_init(&meter->domain, config->chain_id, &contract);
+    if (check_secret(config->key, err))
+        return -1;
     meter->signer = signer_load(config->signing_key, err);
     if (!meter->signer || find_serial(meter, err))
         return -1;
