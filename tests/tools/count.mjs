@@ -1,6 +1,7 @@
 // count DIR STATUS: how many tests passed and failed in one step of tests/run, from what its
 // runners left in DIR: *.junit.xml (ctest), *.tap (node --test), else forge's summary in the log,
 // else the step itself. A step that exited non-zero has at least one failure, whatever was counted.
+// count DIR --failures: what the failed programs of ctest printed.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +14,7 @@ export function countJunit(xml) {
   let passed = 0,
     failed = 0;
   for (const [, attributes, body] of xml.matchAll(
-    /<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g
+    /<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g,
   )) {
     const good = sum(all(body ?? '', /\[  PASSED  \] (\d+) test/g));
     const bad = sum(all(body ?? '', /\[  FAILED  \] (\d+) test/g));
@@ -49,5 +50,27 @@ export function count(directory, status) {
   return [passed, status && !failed ? 1 : failed];
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url))
-  console.log(count(process.argv[2], Number(process.argv[3])).join(' '));
+const ENTITIES = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };
+
+/** What the failed programs of a ctest run printed, the end of each. */
+export function failures(xml, lines = 60) {
+  const decode = (text) =>
+    text.replace(/&(lt|gt|quot|apos|amp);/g, (_, name) => ENTITIES[name]).replace(/&#\d+;/g, ' ');
+  return [
+    ...xml.matchAll(/<testcase name="([^"]*)"[^>]*status="fail"[^>]*>([\s\S]*?)<\/testcase>/g),
+  ].map(([, name, body]) => {
+    const output = decode(body.match(/<system-out>([\s\S]*?)<\/system-out>/)?.[1] ?? '');
+    return `${name} failed:\n${output.trimEnd().split('\n').slice(-lines).join('\n')}`;
+  });
+}
+
+function main([directory, status]) {
+  if (status !== '--failures') {
+    console.log(count(directory, Number(status)).join(' '));
+    return;
+  }
+  for (const name of readdirSync(directory).filter((f) => f.endsWith('.junit.xml')))
+    for (const text of failures(readFileSync(join(directory, name), 'utf8'))) console.log(text);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main(process.argv.slice(2));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { countForge, countJunit, countTap } from './count.mjs';
+import { countForge, countJunit, countTap, failures } from './count.mjs';
 
 test('cmocka tests are counted one by one, other programs as one', () => {
   const xml = `<testsuite><testcase name="a" status="run"><system-out>[  PASSED  ] 3 test(s).</system-out></testcase>
@@ -16,9 +16,15 @@ test('cancelled tests of node count as failed', () => {
 test("forge's last line is counted", () => {
   assert.deepEqual(
     countForge(
-      'Ran 2 test suites in 3.1s (4.0s CPU time): 41 tests passed, 1 failed, 0 skipped (42 total tests)\n'
+      'Ran 2 test suites in 3.1s (4.0s CPU time): 41 tests passed, 1 failed, 0 skipped (42 total tests)\n',
     ),
-    [41, 1]
+    [41, 1],
   );
   assert.equal(countForge('nothing ran'), undefined);
+});
+
+test('what a failed program printed is found', () => {
+  const xml = `<testcase name="a" status="run"><system-out>fine</system-out></testcase>
+        <testcase name="b" classname="b" status="fail"><failure message=""/><system-out>one\ntwo &lt; three\n</system-out></testcase>`;
+  assert.deepEqual(failures(xml, 1), ['b failed:\ntwo < three']);
 });
