@@ -51,6 +51,8 @@ static const struct option_row ROWS[] = {
                 "addresses whose signed commands are obeyed; none: no commands"),
     OPTION_STRING(struct config, relay, "relay", NULL,
                   "file that takes and tells 0 (open) or 1 (closed), such as a GPIO in sysfs"),
+    OPTION_STRING(struct config, dump, "dump", NULL,
+                  "p1, iec: write what the port says to this file, for support"),
     OPTION_FLAG(struct config, direct_reconnect, "direct-reconnect",
                 "a remote reconnection closes the relay without a person (SIGUSR1) confirming"),
     OPTION_STRING(struct config, log_level, "log-level", "info", "debug, info, unusual or broken"),

@@ -26,6 +26,7 @@ struct config {
     const char *dir;
     const char *operators;
     const char *relay;
+    const char *dump;
     uint64_t chain_id;
     uint64_t seed;
     uint32_t meter;

@@ -37,6 +37,8 @@ struct port {
     bool connecting;
     bool ended; /* KIND_FILE: read to its end */
     uint64_t reopened;
+    int dump_fd; /* -1: none */
+    size_t dumped;
 };
 
 static int open_tcp(struct port *port, struct err *err)
@@ -174,10 +176,27 @@ int port_work(struct port *port, struct err *err)
     return port->connecting ? finish_connect(port, err) : 1;
 }
 
+/** For support only: what it cannot write is not missed. */
+static void dump(struct port *port, const void *data, size_t len)
+{
+    ssize_t put;
+
+    if (port->dump_fd < 0)
+        return;
+    if (port->dumped + len > PORT_DUMP_MAX &&
+        (ftruncate(port->dump_fd, 0) || lseek(port->dump_fd, 0, SEEK_SET) != 0))
+        return;
+    port->dumped = port->dumped + len > PORT_DUMP_MAX ? 0 : port->dumped;
+    put = write(port->dump_fd, data, len);
+    port->dumped += put > 0 ? (size_t)put : 0;
+}
+
 ssize_t port_read(struct port *port, void *ret_data, size_t len, struct err *err)
 {
     ssize_t got = read(port->fd, ret_data, len);
 
+    if (got > 0)
+        dump(port, ret_data, (size_t)got);
     if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
         return got > 0 ? got : 0;
     if (got == 0 && port->kind == KIND_FILE) {
@@ -228,6 +247,14 @@ int port_set_baud(struct port *port, unsigned baud, struct err *err)
     return set_line(port, baud, err);
 }
 
+static int open_dump(struct port *port, const char *path, struct err *err)
+{
+    if (!path)
+        return 0;
+    port->dump_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    return port->dump_fd < 0 ? err_errno(err, "open '%s'", path) : 0;
+}
+
 static int parse_tcp(struct port *port, const char *address, struct err *err)
 {
     const char *colon = strrchr(address, ':');
@@ -267,11 +294,13 @@ int port_new(struct port **ret_port, const struct port_config *config, struct er
     speed_t speed;
 
     port->fd = -1;
+    port->dump_fd = -1;
     port->clock = config->clock;
     port->line = config->line;
     port->write = config->write;
     port->retry_ms = RETRY_MIN_MS;
-    if (parse_address(port, config->address, err) || speed_of(&speed, config->line.baud, err)) {
+    if (parse_address(port, config->address, err) || speed_of(&speed, config->line.baud, err) ||
+        open_dump(port, config->dump_path, err)) {
         port_free(port);
         return -1;
     }
@@ -284,6 +313,8 @@ void port_free(struct port *port)
     if (!port)
         return;
     close_port(port);
+    if (port->dump_fd >= 0)
+        close(port->dump_fd);
     free(port->address);
     free(port->service);
     free(port);

@@ -18,6 +18,7 @@
 #include "common/err.h"
 
 #define PORT_WRITE_MAX 64
+#define PORT_DUMP_MAX  (1u << 20)
 
 struct port;
 
@@ -31,6 +32,7 @@ struct port_config {
     const struct clock *clock; /* borrowed */
     struct port_line line;     /* serial devices only; set anew at each opening */
     bool write;
+    const char *dump_path; /* what was read also goes here, begun anew after 1 MiB; NULL: nowhere */
 };
 
 /** A port that is not there yet is no failure: it is tried again. */

@@ -101,6 +101,7 @@ static int open_source(struct meter *meter, struct err *err)
                                    .pv_wp = config->pv_wp,
                                    .speed = config->sim_speed,
                                    .checksum = config->p1_checksum,
+                                   .dump_path = config->dump,
                                    .timeout_s = config->source_timeout_s};
 
     struct registers registers;

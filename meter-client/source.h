@@ -57,6 +57,7 @@ struct source_config {
     uint32_t speed;         /* sim: energy flows this many times faster */
     struct reading last;    /* sim: where the registers stand; timestamp 0: new */
     const char *checksum;   /* p1, iec: "auto", "required" or "none" */
+    const char *dump_path;  /* p1, iec: raw bytes for support; NULL: nowhere */
     const char *state_path; /* s0: where the count is kept; NULL: nowhere */
     uint32_t timeout_s;     /* p1, iec: reopen after so long without a telegram */
 };

@@ -286,9 +286,11 @@ static int take_option(struct iec_source *source, const char *word, struct port_
     return 0;
 }
 
-static int make_port(struct iec_source *source, const char *address, struct err *err)
+static int make_port(struct iec_source *source, const char *address, const char *dump_path,
+                     struct err *err)
 {
-    struct port_config config = {.clock = source->clock, .line = {.seven_even = true}};
+    struct port_config config = {
+        .clock = source->clock, .line = {.seven_even = true}, .dump_path = dump_path};
     char *text = xstrdup(address ? address : "");
     char *rest = NULL;
     int rc = 0;
@@ -325,7 +327,7 @@ static void *iec_open(const char *address, const struct source_config *config, s
     source->baud = PUSH_BAUD;
     source->every_ms = EVERY_S * 1000;
     source->parser = iec_new(config->checksum && strcmp(config->checksum, "none") == 0, &handlers);
-    if (make_port(source, address, err)) {
+    if (make_port(source, address, config->dump_path, err)) {
         iec_close(source);
         return NULL;
     }

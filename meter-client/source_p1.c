@@ -116,9 +116,11 @@ static int p1_read(void *self, struct measurement *ret_measurement, struct err *
 }
 
 /** PATH,9600 is the 9600 7E1 of DSMR 2.2 and 3.0. */
-static int make_port(struct p1_source *source, const char *address, struct err *err)
+static int make_port(struct p1_source *source, const char *address, const char *dump_path,
+                     struct err *err)
 {
-    struct port_config config = {.clock = source->clock, .line = {.baud = 115200}};
+    struct port_config config = {
+        .clock = source->clock, .line = {.baud = 115200}, .dump_path = dump_path};
     char *path = xstrdup(address ? address : "");
     size_t len = strlen(path);
     int rc;
@@ -163,7 +165,8 @@ static void *p1_open(const char *address, const struct source_config *config, st
 
     source->clock = config->clock;
     source->timeout_ms = (config->timeout_s ? config->timeout_s : TIMEOUT_S) * UINT64_C(1000);
-    if (make_port(source, address, err) || parse_checksum(&checksum, config->checksum, err)) {
+    if (make_port(source, address, config->dump_path, err) ||
+        parse_checksum(&checksum, config->checksum, err)) {
         p1_close(source);
         return NULL;
     }
