@@ -24,12 +24,7 @@ async function goOnAndCompare(stage, meters) {
   );
   for (const meter of meters) await meter.stop();
   const reports = meters.flatMap((meter) => stage.exportOf(meter));
-  const total = reports.reduce((sum, report) => sum + report.readings.length, 0);
-  await until(
-    'all of it to be sealed',
-    async () => (await stage.sealedReadings()) === total,
-    60_000,
-  );
+  const total = await stage.allSealed(reports);
   const counts = await stage.agree(reports);
   assert.deepEqual([counts.readings, counts.rejected, counts.waiting], [total, 0, 0]);
 }

@@ -28,7 +28,9 @@ scenario(
     );
     for (const meter of meters) assert.equal((await meter.stop()).code, 0);
     const reports = meters.flatMap((meter) => stage.exportOf(meter));
+    const total = await stage.allSealed(reports);
     const counts = await stage.agree(reports);
+    assert.deepEqual([counts.readings, counts.waiting], [total, 0]);
     assert.ok(counts.reports >= 9);
     assert.equal(counts.rejected, 0);
     assert.equal(new Set(reports.map((r) => r.meter)).size, 3);

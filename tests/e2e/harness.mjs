@@ -382,6 +382,17 @@ export class Stage {
       .reduce((sum, e) => sum + e.accepted, 0);
   }
 
+  /** Waits until all readings of these reports are sealed; returns how many there are. */
+  async allSealed(reports) {
+    const total = reports.reduce((sum, report) => sum + report.readings.length, 0);
+    await until(
+      'all readings to be sealed',
+      async () => (await this.sealedReadings()) === total,
+      60_000,
+    );
+    return total;
+  }
+
   /** The independent checker finds nothing wrong with the chain, given these reports. */
   async agree(reports) {
     const result = await check(await this.ledger(), reports);
