@@ -17,14 +17,15 @@
 #define A1 "0x1111111111111111111111111111111111111111"
 
 /* A node that answers one method with one body ("result":... or "error":...). */
+/* Set by the test, read by the fake node's thread. */
 struct answer {
-    const char *method;
-    const char *body;
+    const char *_Atomic method;
+    const char *_Atomic body;
 };
 
 static enum fake_action answer_script(void *cookie, const char *request, struct buf *reply)
 {
-    const struct answer *answer = cookie;
+    struct answer *answer = cookie;
     const char *id = strstr(request, "\"id\":");
     uint64_t number = strtoull(id + 5, NULL, 10);
     if (strstr(request, answer->method) == NULL)
@@ -44,7 +45,8 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *f = xcalloc(1, sizeof(*f));
-    f->answer = (struct answer){"eth_", "\"result\":null"};
+    f->answer.method = "eth_";
+    f->answer.body = "\"result\":null";
     f->fake = fake_start(answer_script, &f->answer);
     struct chain_rpc_config config = {.urls = fake_url(f->fake, true), .timeout_ms = 2000};
     f->chain = chain_rpc_new(&config, NULL);
