@@ -1,5 +1,5 @@
 // count DIR STATUS: how many tests passed and failed in one step of tests/run, from what its
-// runners left in DIR: *.junit.xml (ctest), *.tap (node --test), else forge's summary in the log,
+// runners left in DIR: *.junit.xml (ctest), *.tap (node --test), else the closing line in the log,
 // else the step itself. A step that exited non-zero has at least one failure, whatever was counted.
 // count DIR --failures: what the failed programs of ctest printed.
 import { readdirSync, readFileSync } from 'node:fs';
@@ -29,11 +29,10 @@ export function countTap(tap) {
   return [sum(all(tap, /^# pass (\d+)/gm)), sum(all(tap, /^# (?:fail|cancelled) (\d+)/gm))];
 }
 
-export function countForge(log) {
-  const found = [...log.matchAll(/^Ran \d+ test suites?.*?(\d+) tests? passed, (\d+) failed/gm)];
-  return found.length
-    ? [sum(found.map((m) => Number(m[1]))), sum(found.map((m) => Number(m[2])))]
-    : undefined;
+/** The closing line of a script that counts by itself. */
+export function countClosing(log) {
+  const last = [...log.matchAll(/^(\d+) passed, (\d+) failed$/gm)].at(-1);
+  return last && [Number(last[1]), Number(last[2])];
 }
 
 export function count(directory, status) {
@@ -44,7 +43,7 @@ export function count(directory, status) {
     ...files.filter((f) => f.endsWith('.tap')).map((f) => countTap(read(f))),
   ];
   if (!counts.length)
-    counts.push(countForge(read('log').replace(/\x1b\[[0-9;]*m/g, '')) ?? [status ? 0 : 1, 0]);
+    counts.push(countClosing(read('log').replace(/\x1b\[[0-9;]*m/g, '')) ?? [status ? 0 : 1, 0]);
   const passed = sum(counts.map((c) => c[0])),
     failed = sum(counts.map((c) => c[1]));
   return [passed, status && !failed ? 1 : failed];

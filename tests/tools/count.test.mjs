@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { countForge, countJunit, countTap, failures } from './count.mjs';
+import { countClosing, countJunit, countTap, failures } from './count.mjs';
 
 test('cmocka tests are counted one by one, other programs as one', () => {
   const xml = `<testsuite><testcase name="a" status="run"><system-out>[  PASSED  ] 3 test(s).</system-out></testcase>
@@ -13,14 +13,9 @@ test('cancelled tests of node count as failed', () => {
   assert.deepEqual(countTap('# tests 5\n# pass 3\n# fail 1\n# cancelled 1\n'), [3, 2]);
 });
 
-test("forge's last line is counted", () => {
-  assert.deepEqual(
-    countForge(
-      'Ran 2 test suites in 3.1s (4.0s CPU time): 41 tests passed, 1 failed, 0 skipped (42 total tests)\n',
-    ),
-    [41, 1],
-  );
-  assert.equal(countForge('nothing ran'), undefined);
+test('a closing line is counted, the last one', () => {
+  assert.deepEqual(countClosing('1 passed, 0 failed\nmore\n41 passed, 2 failed\n'), [41, 2]);
+  assert.equal(countClosing('nothing ran'), undefined);
 });
 
 test('what a failed program printed is found', () => {
