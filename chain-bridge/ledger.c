@@ -542,20 +542,3 @@ enum chain_result ledger_batch_info(struct chain *chain, const struct eth_addres
     buf_free(&data);
     return result;
 }
-
-enum chain_result ledger_batch_count(struct chain *chain, const struct eth_address *contract,
-                                     uint64_t *ret_count, uint16_t group, uint64_t block,
-                                     struct err *err)
-{
-    struct buf data = BUF_INIT;
-    struct buf words = BUF_INIT;
-    abi_selector(&data, "batchCount(uint16)");
-    abi_uint(&data, group);
-    enum chain_result result = view(chain, &words, contract, NULL, &data, block, "batchCount", err);
-    if (result == CHAIN_OK &&
-        abi_get_uint((struct abi_view){words.data, words.len}, 0, ret_count, err) != 0)
-        result = words_failed("batchCount", err);
-    buf_free(&words);
-    buf_free(&data);
-    return result;
-}

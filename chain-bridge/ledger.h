@@ -95,8 +95,5 @@ struct ledger_batch {
 enum chain_result ledger_batch_info(struct chain *chain, const struct eth_address *contract,
                                     struct ledger_batch *ret_batch, uint16_t group,
                                     const struct eth_hash *root, uint64_t block, struct err *err);
-enum chain_result ledger_batch_count(struct chain *chain, const struct eth_address *contract,
-                                     uint64_t *ret_count, uint16_t group, uint64_t block,
-                                     struct err *err);
 
 #endif

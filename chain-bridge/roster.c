@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/buf.h"
 #include "common/reading.h"
@@ -52,14 +51,6 @@ void roster_put(struct roster *roster, const struct registry_meter *meter)
     entry->status = (uint8_t)meter->status;
     entry->signer = meter->signer;
     roster->active += entry->status == METER_ACTIVE;
-    pthread_rwlock_unlock(&roster->lock);
-}
-
-void roster_clear(struct roster *roster)
-{
-    pthread_rwlock_wrlock(&roster->lock);
-    memset(roster->entries, 0, sizeof(roster->entries));
-    roster->active = 0;
     pthread_rwlock_unlock(&roster->lock);
 }
 

@@ -17,8 +17,6 @@ void roster_free(struct roster *roster);
 uint16_t roster_group(const struct roster *roster);
 /** Ignores meters of other groups. */
 void roster_put(struct roster *roster, const struct registry_meter *meter);
-/** Forgets every meter: the registry is being rebuilt. */
-void roster_clear(struct roster *roster);
 /** METER_UNKNOWN where there is none. */
 struct registry_meter roster_find(struct roster *roster, uint32_t meter);
 /** Active meters. */
