@@ -30,6 +30,12 @@ static const struct event_row {
     {LEDGER_BATCH_REPEATED, "BatchRepeated(bytes32,address,uint16,uint64)", 4},
     {LEDGER_READING_REJECTED, "ReadingRejected(bytes32,uint32,uint32,uint8)", 3},
     {LEDGER_SEALED, "LedgerSealed(address)", 2},
+    {LEDGER_OPERATOR_ADDED, "OperatorAdded(address)", 2},
+    {LEDGER_OPERATOR_REMOVED, "OperatorRemoved(address)", 2},
+    {LEDGER_READER_ADDED, "ReaderAdded(address)", 2},
+    {LEDGER_READER_REMOVED, "ReaderRemoved(address)", 2},
+    {LEDGER_COMMAND_ISSUED, "CommandIssued(uint32,uint64,uint8,uint32,uint40,address,bytes)", 4},
+    {LEDGER_COMMAND_RESULT, "CommandResultRecorded(uint32,uint64,uint8,uint32)", 3},
 };
 
 /* Topics and data are both rows of words; what is wider than its type is refused. */
@@ -124,6 +130,37 @@ static void decode_rejected(struct words *words, struct ledger_event *event)
     event->reason = (uint8_t)take_uint(words, words->data, 1, UINT8_MAX);
 }
 
+static void decode_issued(struct words *words, struct ledger_event *event)
+{
+    struct command *command = &event->command;
+    struct abi_view signature = {NULL, 0};
+    event->meter = take_meter(words, 1);
+    command->meter = event->meter;
+    command->id = take_uint(words, words->topics, 2, UINT64_MAX);
+    take_address(words, 3, &event->account);
+    command->kind = (uint8_t)take_uint(words, words->data, 0, UINT8_MAX);
+    command->argument = (uint32_t)take_uint(words, words->data, 1, UINT32_MAX);
+    command->not_after_s = take_uint(words, words->data, 2, (UINT64_C(1) << 40) - 1);
+    if (!words->failed)
+        words->failed = abi_get_bytes(words->data, 3, &signature, words->err) != 0;
+    if (!words->failed && signature.len != sizeof(command->signature.b)) {
+        err_set(words->err, "a signature of %zu bytes", signature.len);
+        words->failed = true;
+    }
+    if (!words->failed)
+        memcpy(command->signature.b, signature.data, signature.len);
+}
+
+static void decode_result(struct words *words, struct ledger_event *event)
+{
+    struct command_result *result = &event->result;
+    event->meter = take_meter(words, 1);
+    result->meter = event->meter;
+    result->id = take_uint(words, words->topics, 2, UINT64_MAX);
+    result->outcome = (uint8_t)take_uint(words, words->data, 0, UINT8_MAX);
+    result->timestamp_s = (uint32_t)take_uint(words, words->data, 1, UINT32_MAX);
+}
+
 static void decode(struct words *words, struct ledger_event *event)
 {
     switch (event->kind) {
@@ -152,7 +189,17 @@ static void decode(struct words *words, struct ledger_event *event)
         decode_rejected(words, event);
         return;
     case LEDGER_SEALED:
+    case LEDGER_OPERATOR_ADDED:
+    case LEDGER_OPERATOR_REMOVED:
+    case LEDGER_READER_ADDED:
+    case LEDGER_READER_REMOVED:
         take_address(words, 1, &event->account);
+        return;
+    case LEDGER_COMMAND_ISSUED:
+        decode_issued(words, event);
+        return;
+    case LEDGER_COMMAND_RESULT:
+        decode_result(words, event);
         return;
     case LEDGER_OTHER:
     default:
@@ -237,10 +284,36 @@ void ledger_add_server(struct buf *out, const struct eth_address *server, uint16
     abi_uint(out, group);
 }
 
+static void call_with_address(struct buf *out, const char *signature,
+                              const struct eth_address *account)
+{
+    abi_selector(out, signature);
+    abi_address(out, account);
+}
+
 void ledger_remove_server(struct buf *out, const struct eth_address *server)
 {
-    abi_selector(out, "removeServer(address)");
-    abi_address(out, server);
+    call_with_address(out, "removeServer(address)", server);
+}
+
+void ledger_add_operator(struct buf *out, const struct eth_address *account)
+{
+    call_with_address(out, "addOperator(address)", account);
+}
+
+void ledger_remove_operator(struct buf *out, const struct eth_address *account)
+{
+    call_with_address(out, "removeOperator(address)", account);
+}
+
+void ledger_add_reader(struct buf *out, const struct eth_address *account)
+{
+    call_with_address(out, "addReader(address)", account);
+}
+
+void ledger_remove_reader(struct buf *out, const struct eth_address *account)
+{
+    call_with_address(out, "removeReader(address)", account);
 }
 
 void ledger_register_meters(struct buf *out, uint32_t first, const struct eth_address *signers,
@@ -280,6 +353,30 @@ void ledger_submit_batch(struct buf *out, const struct eth_hash *root, const voi
     abi_hash(out, root);
     abi_uint(out, 2 * ABI_WORD);
     abi_bytes_tail(out, records, len);
+}
+
+/* The struct is static: its words stand in line, the signature's offset after them. */
+void ledger_issue_command(struct buf *out, const struct command *command)
+{
+    abi_selector(out, "issueCommand((uint64,uint32,uint8,uint32,uint40),bytes)");
+    abi_uint(out, command->id);
+    abi_uint(out, command->meter);
+    abi_uint(out, command->kind);
+    abi_uint(out, command->argument);
+    abi_uint(out, command->not_after_s);
+    abi_uint(out, 6 * ABI_WORD);
+    abi_bytes_tail(out, command->signature.b, sizeof(command->signature.b));
+}
+
+void ledger_record_result(struct buf *out, const struct command_result *result)
+{
+    abi_selector(out, "recordResult((uint64,uint32,uint8,uint32),bytes)");
+    abi_uint(out, result->id);
+    abi_uint(out, result->meter);
+    abi_uint(out, result->outcome);
+    abi_uint(out, result->timestamp_s);
+    abi_uint(out, 5 * ABI_WORD);
+    abi_bytes_tail(out, result->signature.b, sizeof(result->signature.b));
 }
 
 /* REVERTS: a row per custom error; the argument that helps most is told. */
@@ -472,25 +569,36 @@ enum chain_result ledger_probe(struct chain *chain, const struct eth_address *co
     return result;
 }
 
+/* A view that returns count words; frees data. */
+static enum chain_result view_uints(struct chain *chain, uint64_t *ret_values, size_t count,
+                                    const struct eth_address *contract,
+                                    const struct eth_address *from, struct buf *data,
+                                    uint64_t block, const char *what, struct err *err)
+{
+    struct buf words = BUF_INIT;
+    enum chain_result result = view(chain, &words, contract, from, data, block, what, err);
+    for (size_t i = 0; i < count && result == CHAIN_OK; i++) {
+        if (abi_get_uint((struct abi_view){words.data, words.len}, i, &ret_values[i], err) != 0)
+            result = words_failed(what, err);
+    }
+    buf_free(&words);
+    buf_free(data);
+    return result;
+}
+
 enum chain_result ledger_server_group(struct chain *chain, const struct eth_address *contract,
                                       uint16_t *ret_group, const struct eth_address *server,
                                       uint64_t block, struct err *err)
 {
     struct buf data = BUF_INIT;
-    struct buf words = BUF_INIT;
     uint64_t group = 0;
-    abi_selector(&data, "serverGroup(address)");
-    abi_address(&data, server);
+    call_with_address(&data, "serverGroup(address)", server);
     enum chain_result result =
-        view(chain, &words, contract, NULL, &data, block, "serverGroup", err);
-    if (result == CHAIN_OK &&
-        (abi_get_uint((struct abi_view){words.data, words.len}, 0, &group, err) != 0 ||
-         group > UINT16_MAX))
+        view_uints(chain, &group, 1, contract, NULL, &data, block, "serverGroup", err);
+    if (result == CHAIN_OK && group > UINT16_MAX)
         result = words_failed("serverGroup", err);
     if (result == CHAIN_OK)
         *ret_group = (uint16_t)group;
-    buf_free(&words);
-    buf_free(&data);
     return result;
 }
 
@@ -499,21 +607,14 @@ enum chain_result ledger_latest_reading(struct chain *chain, const struct eth_ad
                                         const struct eth_address *from, struct err *err)
 {
     struct buf data = BUF_INIT;
-    struct buf words = BUF_INIT;
     uint64_t values[3] = {0};
     abi_selector(&data, "latestReading(uint32)");
     abi_uint(&data, meter);
     enum chain_result result =
-        view(chain, &words, contract, from, &data, CHAIN_LATEST, "latestReading", err);
-    for (size_t i = 0; i < 3 && result == CHAIN_OK; i++) {
-        if (abi_get_uint((struct abi_view){words.data, words.len}, i, &values[i], err) != 0)
-            result = words_failed("latestReading", err);
-    }
+        view_uints(chain, values, 3, contract, from, &data, CHAIN_LATEST, "latestReading", err);
     if (result == CHAIN_OK)
         *ret_reading = (struct reading){
             .timestamp_s = (uint32_t)values[0], .import_wh = values[1], .export_wh = values[2]};
-    buf_free(&words);
-    buf_free(&data);
     return result;
 }
 
@@ -522,23 +623,58 @@ enum chain_result ledger_batch_info(struct chain *chain, const struct eth_addres
                                     const struct eth_hash *root, uint64_t block, struct err *err)
 {
     struct buf data = BUF_INIT;
-    struct buf words = BUF_INIT;
     uint64_t values[5] = {0};
     abi_selector(&data, "batchInfo(uint16,bytes32)");
     abi_uint(&data, group);
     abi_hash(&data, root);
-    enum chain_result result = view(chain, &words, contract, NULL, &data, block, "batchInfo", err);
-    for (size_t i = 0; i < 5 && result == CHAIN_OK; i++) {
-        if (abi_get_uint((struct abi_view){words.data, words.len}, i, &values[i], err) != 0)
-            result = words_failed("batchInfo", err);
-    }
+    enum chain_result result =
+        view_uints(chain, values, 5, contract, NULL, &data, block, "batchInfo", err);
     if (result == CHAIN_OK)
         *ret_batch = (struct ledger_batch){.number = values[0],
                                            .block = values[1],
                                            .timestamp_s = values[2],
                                            .accepted = (uint32_t)values[3],
                                            .rejected = (uint32_t)values[4]};
-    buf_free(&words);
-    buf_free(&data);
+    return result;
+}
+
+enum chain_result ledger_is_operator(struct chain *chain, const struct eth_address *contract,
+                                     bool *ret_is, const struct eth_address *account,
+                                     struct err *err)
+{
+    struct buf data = BUF_INIT;
+    uint64_t is = 0;
+    call_with_address(&data, "isOperator(address)", account);
+    enum chain_result result =
+        view_uints(chain, &is, 1, contract, NULL, &data, CHAIN_LATEST, "isOperator", err);
+    if (result == CHAIN_OK)
+        *ret_is = is != 0;
+    return result;
+}
+
+enum chain_result ledger_last_command(struct chain *chain, const struct eth_address *contract,
+                                      uint64_t *ret_id, uint32_t meter, uint64_t block,
+                                      struct err *err)
+{
+    struct buf data = BUF_INIT;
+    abi_selector(&data, "lastCommand(uint32)");
+    abi_uint(&data, meter);
+    return view_uints(chain, ret_id, 1, contract, NULL, &data, block, "lastCommand", err);
+}
+
+enum chain_result ledger_command_state(struct chain *chain, const struct eth_address *contract,
+                                       struct ledger_command_state *ret_state, uint32_t meter,
+                                       uint64_t id, struct err *err)
+{
+    struct buf data = BUF_INIT;
+    uint64_t values[4] = {0};
+    abi_selector(&data, "commandState(uint32,uint64)");
+    abi_uint(&data, meter);
+    abi_uint(&data, id);
+    enum chain_result result =
+        view_uints(chain, values, 4, contract, NULL, &data, CHAIN_LATEST, "commandState", err);
+    if (result == CHAIN_OK)
+        *ret_state = (struct ledger_command_state){values[0] != 0, values[1] != 0,
+                                                   (uint8_t)values[2], (uint32_t)values[3]};
     return result;
 }

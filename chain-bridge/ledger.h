@@ -10,6 +10,7 @@
 
 #include "chain-bridge/chain.h"
 #include "common/abi.h"
+#include "common/eip712.h"
 #include "common/reading.h"
 
 /** Why ReadingRejected skipped a reading. */
@@ -33,21 +34,29 @@ enum ledger_event_kind {
     LEDGER_BATCH_SUBMITTED,
     LEDGER_BATCH_REPEATED,
     LEDGER_READING_REJECTED,
-    LEDGER_SEALED
+    LEDGER_SEALED,
+    LEDGER_OPERATOR_ADDED,
+    LEDGER_OPERATOR_REMOVED,
+    LEDGER_READER_ADDED,
+    LEDGER_READER_REMOVED,
+    LEDGER_COMMAND_ISSUED,
+    LEDGER_COMMAND_RESULT
 };
 
 /** The fields that belong to the kind are set. records and signers point into the log's data. */
 struct ledger_event {
     enum ledger_event_kind kind;
     struct eth_hash root;       /* batches, rejections */
-    struct eth_address account; /* server, new signer, successor */
+    struct eth_address account; /* server, operator, reader, new signer, successor */
     uint16_t group;             /* servers, batches */
-    uint32_t meter;             /* meters (first one), rejections */
+    uint32_t meter;             /* meters (first one), rejections, commands, results */
     uint64_t number;            /* batches: of the group, from 1 */
     uint32_t accepted;
     uint32_t rejected;
-    uint32_t timestamp_s; /* rejections */
-    uint8_t reason;       /* rejections */
+    uint32_t timestamp_s;         /* rejections */
+    uint8_t reason;               /* rejections */
+    struct command command;       /* issued: with the operator's signature; account: who */
+    struct command_result result; /* recorded: without signature */
     struct abi_view records;
     struct abi_view signers; /* 32-byte words: ledger_signer */
 };
@@ -62,6 +71,10 @@ const char *ledger_reason_text(uint8_t reason);
 
 void ledger_add_server(struct buf *out, const struct eth_address *server, uint16_t group);
 void ledger_remove_server(struct buf *out, const struct eth_address *server);
+void ledger_add_operator(struct buf *out, const struct eth_address *account);
+void ledger_remove_operator(struct buf *out, const struct eth_address *account);
+void ledger_add_reader(struct buf *out, const struct eth_address *account);
+void ledger_remove_reader(struct buf *out, const struct eth_address *account);
 void ledger_register_meters(struct buf *out, uint32_t first, const struct eth_address *signers,
                             size_t count);
 void ledger_rotate_signer(struct buf *out, uint32_t meter, const struct eth_address *signer);
@@ -69,6 +82,10 @@ void ledger_close_meter(struct buf *out, uint32_t meter);
 void ledger_reopen_meter(struct buf *out, uint32_t meter);
 void ledger_submit_batch(struct buf *out, const struct eth_hash *root, const void *records,
                          size_t len);
+/** Anybody may send it: the operator's signature in it counts. */
+void ledger_issue_command(struct buf *out, const struct command *command);
+/** For servers of the meter's group; with the meter's signature. */
+void ledger_record_result(struct buf *out, const struct command_result *result);
 
 /** Words for revert data: the contract's own errors, Error(string), Panic(uint256). */
 void ledger_revert_text(char *text, size_t size, const struct chain_revert *revert);
@@ -95,5 +112,23 @@ struct ledger_batch {
 enum chain_result ledger_batch_info(struct chain *chain, const struct eth_address *contract,
                                     struct ledger_batch *ret_batch, uint16_t group,
                                     const struct eth_hash *root, uint64_t block, struct err *err);
+
+enum chain_result ledger_is_operator(struct chain *chain, const struct eth_address *contract,
+                                     bool *ret_is, const struct eth_address *account,
+                                     struct err *err);
+/** Id of the meter's last command, as of a block; 0: none yet. The next has one more. */
+enum chain_result ledger_last_command(struct chain *chain, const struct eth_address *contract,
+                                      uint64_t *ret_id, uint32_t meter, uint64_t block,
+                                      struct err *err);
+/** What the ledger keeps of a command; all zero where it was never issued. */
+struct ledger_command_state {
+    bool issued;
+    bool resulted;
+    uint8_t outcome;
+    uint32_t timestamp_s; /* the meter's */
+};
+enum chain_result ledger_command_state(struct chain *chain, const struct eth_address *contract,
+                                       struct ledger_command_state *ret_state, uint32_t meter,
+                                       uint64_t id, struct err *err);
 
 #endif

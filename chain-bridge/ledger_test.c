@@ -64,6 +64,43 @@ static void calls_are_encoded_as_other_libraries_do(void **state)
                              "000000");
 }
 
+#define AB16 "abababababababababababababababab"
+#define AB64 AB16 AB16 AB16 AB16
+/* The length, then 64 bytes ab and one 1b, filled up. */
+#define SIGNATURE_TAIL                                                                             \
+    W("41") AB64 "1b00000000000000000000000000000000000000000000000000000000000000"
+
+static void roles_and_commands_are_encoded_as_other_libraries_do(void **state)
+{
+    (void)state;
+    struct buf data = BUF_INIT;
+    struct eth_address account = address_of(SERVER);
+    struct command command = {9, 65537, 4, 900, 1767229200, {{0}}};
+    struct command_result result = {9, 65537, 2, 1767225660, {{0}}};
+    memset(command.signature.b, 0xab, 64);
+    command.signature.b[64] = 27;
+    result.signature = command.signature;
+    ledger_add_operator(&data, &account);
+    assert_bytes(&data, "9870d7fe" SERVER_WORD);
+    ledger_remove_operator(&data, &account);
+    assert_bytes(&data, "ac8a584a" SERVER_WORD);
+    ledger_add_reader(&data, &account);
+    assert_bytes(&data, "afd8b1d1" SERVER_WORD);
+    ledger_remove_reader(&data, &account);
+    assert_bytes(&data, "38d65d11" SERVER_WORD);
+    ledger_issue_command(&data, &command);
+    assert_bytes(
+        &data, "a778bb26" W("09") METER_WORD W(
+                   "04") "0000000000000000000000000000000000000000000000000000000000000384"
+                         "000000000000000000000000000000000000000000000000000000006955c710" W("c0")
+                             SIGNATURE_TAIL);
+    ledger_record_result(&data, &result);
+    assert_bytes(
+        &data, "06f6cad8" W("09") METER_WORD W(
+                   "02") "000000000000000000000000000000000000000000000000000000006955b93c" W("a0")
+                   SIGNATURE_TAIL);
+}
+
 /* A log of that kind with topics and data in hexadecimal; data is freed by the caller. */
 static struct chain_log make_log(enum ledger_event_kind kind, const char *const *topics,
                                  size_t topic_count, const char *digits, struct buf *data)
@@ -137,6 +174,40 @@ static void registered_meters_are_decoded_and_must_stay_in_their_group(void **st
     buf_free(&data);
 }
 
+static void an_issued_command_and_its_result_are_decoded(void **state)
+{
+    (void)state;
+    struct buf data = BUF_INIT;
+    const char *topics[] = {METER_WORD, W("09"), SERVER_WORD};
+    const char *words =
+        W("04") "0000000000000000000000000000000000000000000000000000000000000384"
+                "000000000000000000000000000000000000000000000000000000006955c710" W("80")
+                    SIGNATURE_TAIL;
+    struct chain_log log = make_log(LEDGER_COMMAND_ISSUED, topics, 3, words, &data);
+    struct eth_address operator= address_of(SERVER);
+    struct ledger_event event;
+    assert_int_equal(ledger_event_decode(&event, &log, NULL), 0);
+    assert_int_equal(event.command.id, 9);
+    assert_int_equal(event.command.meter, 65537);
+    assert_int_equal(event.command.kind, COMMAND_SET_INTERVAL);
+    assert_int_equal(event.command.argument, 900);
+    assert_int_equal(event.command.not_after_s, 1767229200);
+    assert_int_equal(event.command.signature.b[63], 0xab);
+    assert_int_equal(event.command.signature.b[64], 27);
+    assert_true(eth_address_equal(&event.account, &operator));
+    data.data[4 * 32 + 31] = 64; /* another length of the signature */
+    assert_int_equal(ledger_event_decode(&event, &log, NULL), -1);
+    log =
+        make_log(LEDGER_COMMAND_RESULT, topics, 2,
+                 W("02") "000000000000000000000000000000000000000000000000000000006955b93c", &data);
+    assert_int_equal(ledger_event_decode(&event, &log, NULL), 0);
+    assert_int_equal(event.result.id, 9);
+    assert_int_equal(event.meter, 65537);
+    assert_int_equal(event.result.outcome, 2);
+    assert_int_equal(event.result.timestamp_s, 1767225660);
+    buf_free(&data);
+}
+
 static void an_unused_event_is_passed_over_and_a_wrong_shape_refused(void **state)
 {
     (void)state;
@@ -191,6 +262,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_are_encoded_as_other_libraries_do),
+        cmocka_unit_test(roles_and_commands_are_encoded_as_other_libraries_do),
+        cmocka_unit_test(an_issued_command_and_its_result_are_decoded),
         cmocka_unit_test(a_submitted_batch_is_decoded),
         cmocka_unit_test(registered_meters_are_decoded_and_must_stay_in_their_group),
         cmocka_unit_test(an_unused_event_is_passed_over_and_a_wrong_shape_refused),
