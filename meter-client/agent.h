@@ -19,7 +19,8 @@
 #include "common/signer.h"
 #include "common/topic.h"
 #include "meter-client/control.h"
-#include "meter-client/meter_store.h"
+#include "meter-client/meter_store_control.h"
+#include "meter-client/meter_store_reports.h"
 #include "meter-client/source.h"
 
 struct agent;

@@ -18,7 +18,8 @@
 
 #include "common/log.h"
 #include "common/signer.h"
-#include "meter-client/meter_store.h"
+#include "meter-client/meter_store_control.h"
+#include "meter-client/meter_store_reports.h"
 
 enum command_outcome {
     OUTCOME_ACCEPTED = 1,  /* reconnection is armed and waits for a person */

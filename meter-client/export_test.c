@@ -10,7 +10,7 @@
 
 #include "common/json.h"
 #include "common/test_dir.h"
-#include "meter-client/meter_store.h"
+#include "meter-client/meter_store_reports.h"
 
 static const struct meter_store_identity IDENTITY = {
     .serial = "M1", .meter = 65537, .chain_id = 31337, .contract = {{1}}, .signer = {{2}}};

@@ -9,6 +9,7 @@
  *   queued --stored receipt--> stored --sealed receipt--> sealed
  *      ^---- no seal in time -----'         any open one --rejected receipt--> rejected
  *
+ * Reports and receipts are in meter_store_reports.h, events and commands in meter_store_control.h.
  * A handle belongs to one thread.
  */
 #ifndef AMR_METER_STORE_H
@@ -18,7 +19,6 @@
 
 #include "common/buf.h"
 #include "common/payload.h"
-#include "meter-client/registers.h"
 
 struct meter_store;
 
@@ -48,81 +48,10 @@ uint32_t meter_store_session(const struct meter_store *store);
 int meter_store_interval(struct meter_store *store, uint32_t *ret_before_s, uint32_t interval_s,
                          struct err *err) AMR_NODISCARD;
 
-/** The last reading made that was not rejected; timestamp 0: none. */
-int meter_store_last(struct meter_store *store, struct reading *ret_reading,
-                     struct err *err) AMR_NODISCARD;
-int meter_store_add_reading(struct meter_store *store, const struct reading *reading,
-                            struct err *err) AMR_NODISCARD;
-/** The readings that are in no report yet, oldest first, at most REPORT_READINGS_MAX. */
-int meter_store_pending(struct meter_store *store, struct reading *ret_readings,
-                        uint32_t *ret_count, struct err *err) AMR_NODISCARD;
-uint32_t meter_store_next_sequence(const struct meter_store *store);
-/** Sequences up to `last` are used elsewhere: the next report gets a later one. */
-void meter_store_skip(struct meter_store *store, uint32_t last);
-/** Adds the report with meter_store_next_sequence; its readings stop being pending. */
-int meter_store_add_report(struct meter_store *store, const struct report *report,
-                           struct err *err) AMR_NODISCARD;
-
-/** 1: the queued report with the lowest sequence above `after`, payload appended; 0: none. */
-int meter_store_next_queued(struct meter_store *store, uint32_t *ret_sequence, struct buf *payload,
-                            uint32_t after, struct err *err) AMR_NODISCARD;
-/** Queued reports with a sequence up to `last`. */
-int meter_store_count_queued(struct meter_store *store, uint64_t *ret_count, uint32_t last,
-                             struct err *err) AMR_NODISCARD;
-/** Applies a receipt at now_s; ret_changed is how many reports changed state. */
-int meter_store_apply(struct meter_store *store, uint64_t *ret_changed,
-                      const struct receipt *receipt, uint32_t now_s, struct err *err) AMR_NODISCARD;
-/** Queues again what was stored before before_s and is not sealed. */
-int meter_store_requeue(struct meter_store *store, uint64_t *ret_changed, uint32_t before_s,
-                        struct err *err) AMR_NODISCARD;
 /** Removes sealed and rejected reports, and sent events, from before before_s. */
 int meter_store_prune(struct meter_store *store, uint32_t before_s, struct err *err) AMR_NODISCARD;
 int meter_store_counts(struct meter_store *store, struct meter_store_counts *ret_counts,
                        struct err *err) AMR_NODISCARD;
-
-uint32_t meter_store_next_event(const struct meter_store *store);
-int meter_store_add_event(struct meter_store *store, const struct meter_event *event,
-                          struct err *err) AMR_NODISCARD;
-/** 1: the unsent event with the lowest sequence above `after`, payload appended; 0: none. */
-int meter_store_unsent_event(struct meter_store *store, uint32_t *ret_sequence, struct buf *payload,
-                             uint32_t after, struct err *err) AMR_NODISCARD;
-int meter_store_event_sent(struct meter_store *store, uint32_t sequence,
-                           struct err *err) AMR_NODISCARD;
-
-enum control_state { CONTROL_DISCONNECTED, CONTROL_CONNECTED, CONTROL_READY }; /* as DLMS */
-
-/** What commands left behind; a new store says connected. */
-struct control_memory {
-    uint64_t last_id;
-    uint64_t armed_id; /* the reconnection that waits for a person; 0: none */
-    enum control_state state;
-};
-
-int meter_store_control(struct meter_store *store, struct control_memory *ret_memory,
-                        struct err *err) AMR_NODISCARD;
-/** Keeps both or neither. Of old results that were sent the last 100 stay. */
-int meter_store_add_result(struct meter_store *store, const struct control_memory *memory,
-                           const struct command_result *result, struct err *err) AMR_NODISCARD;
-/** Sends the results of a command again; ret_known is how many there are. */
-int meter_store_resend_result(struct meter_store *store, uint64_t *ret_known, uint64_t id,
-                              struct err *err) AMR_NODISCARD;
-/** As with events; sequences are the store's own. */
-int meter_store_unsent_result(struct meter_store *store, uint32_t *ret_sequence,
-                              struct buf *payload, uint32_t after, struct err *err) AMR_NODISCARD;
-int meter_store_result_sent(struct meter_store *store, uint32_t sequence,
-                            struct err *err) AMR_NODISCARD;
-
-/** The interval that was commanded while the configuration said configured_s; 0: none. */
-int meter_store_commanded_interval(struct meter_store *store, uint32_t *ret_interval_s,
-                                   uint32_t configured_s, struct err *err) AMR_NODISCARD;
-int meter_store_command_interval(struct meter_store *store, uint32_t interval_s,
-                                 uint32_t configured_s, struct err *err) AMR_NODISCARD;
-
-/** All zero where nothing was kept yet. */
-int meter_store_registers(struct meter_store *store, struct registers *ret_registers,
-                          struct err *err) AMR_NODISCARD;
-int meter_store_keep_registers(struct meter_store *store, const struct registers *registers,
-                               struct err *err) AMR_NODISCARD;
 
 /** One row for people and tests to read back. */
 struct meter_store_row {

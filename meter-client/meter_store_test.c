@@ -1,4 +1,5 @@
-#include "meter-client/meter_store.h"
+#include "meter-client/meter_store_control.h"
+#include "meter-client/meter_store_reports.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

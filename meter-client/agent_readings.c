@@ -1,0 +1,191 @@
+#include "meter-client/agent_readings.h"
+
+#include <inttypes.h>
+
+#define CLOCK_VALID_S   1600000000u /* a wall clock before 2020 was never set */
+#define CLOCK_JUMP_MS   2000
+#define CLOCK_UNSURE_MS 3600000 /* readings are marked for so long after a jump */
+#define SLACK_MAX_MS    10000
+#define STALE_MS        15000 /* DSMR before 5.0 tells every 10 s */
+
+uint32_t agent_boundary_after(const struct agent *agent, uint32_t unix_s)
+{
+    return (unix_s / agent->config.interval_s + 1) * agent->config.interval_s;
+}
+
+int agent_make_report(struct agent *agent, struct err *err)
+{
+    struct report *report = &agent->report;
+    struct eth_hash digest;
+
+    if (report->count == 0)
+        return 0;
+    report->meter = agent->config.meter;
+    report->sequence = meter_store_next_sequence(agent->parts.store);
+    if (report_check(report, err))
+        return err_wrap(err, "own report %" PRIu32, report->sequence);
+    eip712_report(agent->parts.domain, &digest, report);
+    signer_sign(agent->parts.signer, &report->signature, &digest);
+    if (meter_store_add_report(agent->parts.store, report, err))
+        return -1;
+    log_debug(agent->parts.log, "report stored sequence=%" PRIu32 " readings=%" PRIu32,
+              report->sequence, report->count);
+    report->count = 0;
+    return 0;
+}
+
+uint32_t agent_report_size(const struct agent *agent)
+{
+    return agent->connected ? agent->config.readings_per_report : REPORT_READINGS_MAX;
+}
+
+bool agent_all_made(const struct agent *agent)
+{
+    return agent->config.count && agent->made >= agent->config.count;
+}
+
+static int add_reading(struct agent *agent, const struct reading *reading, struct err *err)
+{
+    struct report *report = &agent->report;
+
+    agent->last = *reading;
+    agent->made++;
+    report->readings[report->count++] = *reading;
+    if (report->count >= agent_report_size(agent) || agent_all_made(agent))
+        return agent_make_report(agent, err);
+    return meter_store_add_reading(agent->parts.store, reading, err);
+}
+
+/** A register that fell or is out of range: told once, and no reading until it is well again. */
+static int check_registers(struct agent *agent, bool *ret_good, struct err *err)
+{
+    const struct measurement *m = &agent->measurement;
+    bool good = m->import_wh >= agent->last.import_wh && m->export_wh >= agent->last.export_wh &&
+                m->import_wh <= READING_WH_MAX && m->export_wh <= READING_WH_MAX;
+    bool told = agent->in_rollback;
+
+    *ret_good = good;
+    agent->in_rollback = !good;
+    if (good)
+        return 0;
+    agent->rollback++;
+    if (told)
+        return 0;
+    log_unusual(agent->parts.log,
+                "register fell, no reading made import_wh=%" PRIu64 " last_import_wh=%" PRIu64
+                " export_wh=%" PRIu64 " last_export_wh=%" PRIu64,
+                m->import_wh, agent->last.import_wh, m->export_wh, agent->last.export_wh);
+    return agent_add_event(agent, EVENT_MEASUREMENT, clock_unix_s(agent->parts.clock), err);
+}
+
+bool agent_measured_at(const struct agent *agent, uint32_t boundary_s)
+{
+    uint64_t boundary_ms = (uint64_t)boundary_s * 1000;
+    uint64_t interval_ms = (uint64_t)agent->config.interval_s * 1000;
+    uint64_t slack_ms = interval_ms / 2 < SLACK_MAX_MS ? interval_ms / 2 : SLACK_MAX_MS;
+
+    uint64_t stands_ms = agent->measurement.stands_ms ? agent->measurement.stands_ms : STALE_MS;
+
+    return agent->measured && agent->measurement.unix_ms <= boundary_ms + slack_ms &&
+           agent->measurement.unix_ms + stands_ms >= boundary_ms;
+}
+
+static bool backlog_full(struct agent *agent, struct err *err)
+{
+    struct meter_store_counts counts;
+    bool full;
+
+    if (meter_store_counts(agent->parts.store, &counts, err))
+        return false;
+    full = counts.readings_open >= agent->config.max_backlog;
+    if (full && !agent->backlog_full)
+        log_unusual(agent->parts.log, "backlog is full, no readings made readings=%" PRIu64,
+                    counts.readings_open);
+    agent->backlog_full = full;
+    return full;
+}
+
+int agent_take_reading(struct agent *agent, uint32_t boundary_s, struct err *err)
+{
+    struct reading reading = {.timestamp_s = boundary_s,
+                              .import_wh = agent->measurement.import_wh,
+                              .export_wh = agent->measurement.export_wh,
+                              .quality = agent->measurement.quality};
+    bool good = false;
+
+    if (boundary_s <= agent->last.timestamp_s)
+        return 0; /* the clock was set back: wait until it is past the last reading */
+    if (!agent_measured_at(agent, boundary_s) || backlog_full(agent, err)) {
+        agent->gaps++;
+        return 0;
+    }
+    if (check_registers(agent, &good, err))
+        return -1;
+    if (!good) {
+        agent->gaps++;
+        return 0;
+    }
+    if (clock_mono_ms(agent->parts.clock) < agent->unsure_until_ms)
+        reading.quality |= QUALITY_CLOCK_UNSURE;
+    if (agent->exchanged)
+        reading.quality |= QUALITY_SUBSTITUTED; /* what the old one counted last is not known */
+    agent->exchanged = false;
+    return add_reading(agent, &reading, err);
+}
+
+int agent_cut_readings(struct agent *agent, struct err *err)
+{
+    uint32_t now_s = clock_unix_s(agent->parts.clock);
+    uint32_t boundary_s;
+
+    if (now_s < CLOCK_VALID_S || agent_all_made(agent))
+        return 0;
+    if (agent->boundary_s == 0 || agent->boundary_s > agent_boundary_after(agent, now_s))
+        agent->boundary_s =
+            agent_boundary_after(agent, now_s); /* start, or the clock was set back */
+    if (now_s < agent->boundary_s)
+        return 0;
+    boundary_s = now_s - now_s % agent->config.interval_s;
+    agent->gaps += (boundary_s - agent->boundary_s) / agent->config.interval_s;
+    agent->boundary_s = agent_boundary_after(agent, now_s);
+    return agent_take_reading(agent, boundary_s, err);
+}
+
+int agent_check_clock(struct agent *agent, struct err *err)
+{
+    uint64_t now_ms = clock_unix_ms(agent->parts.clock);
+    uint64_t mono_ms = clock_mono_ms(agent->parts.clock);
+    int64_t offset_ms = (int64_t)now_ms - (int64_t)mono_ms;
+    int64_t jump_ms = offset_ms - agent->offset_ms;
+
+    agent->offset_ms = offset_ms;
+    if (jump_ms > -CLOCK_JUMP_MS && jump_ms < CLOCK_JUMP_MS)
+        return 0;
+    log_unusual(agent->parts.log, "clock was set by_ms=%" PRId64, jump_ms);
+    agent->unsure_until_ms = mono_ms + CLOCK_UNSURE_MS;
+    if (agent_add_event(agent, EVENT_CLOCK_OLD, (uint32_t)(((int64_t)now_ms - jump_ms) / 1000),
+                        err))
+        return -1;
+    return agent_add_event(agent, EVENT_CLOCK_NEW, (uint32_t)(now_ms / 1000), err);
+}
+
+void agent_measured(struct agent *agent, const struct measurement *measurement)
+{
+    enum registers_change change;
+    struct err err = ERR_INIT;
+
+    agent->measurement = *measurement;
+    agent->measured = true;
+    change = registers_follow(&agent->registers, &agent->measurement, &agent->last);
+    if (change == REGISTERS_SAME)
+        return;
+    if (change != REGISTERS_NAMED)
+        log_unusual(agent->parts.log, "%s import_wh=%" PRIu64 " reported_import_wh=%" PRIu64,
+                    change == REGISTERS_EXCHANGED ? "meter was exchanged" : "register rolled over",
+                    measurement->import_wh, agent->measurement.import_wh);
+    agent->exchanged = agent->exchanged || change == REGISTERS_EXCHANGED;
+    if (meter_store_keep_registers(agent->parts.store, &agent->registers, &err) ||
+        (change == REGISTERS_EXCHANGED &&
+         agent_add_event(agent, EVENT_CONFIG_CHANGE, clock_unix_s(agent->parts.clock), &err)))
+        log_unusual(agent->parts.log, "registers are not kept: %s", err.text);
+}

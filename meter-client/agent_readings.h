@@ -1,0 +1,25 @@
+/*
+ * agent_readings.h: within the agent: measurements become readings on wall-clock boundaries, and
+ * readings become signed reports in the store. agent_measured is here too.
+ */
+#ifndef AMR_METER_AGENT_READINGS_H
+#define AMR_METER_AGENT_READINGS_H
+
+#include "meter-client/agent_internal.h"
+
+uint32_t agent_boundary_after(const struct agent *agent, uint32_t unix_s);
+/** Whether config.count readings were made. */
+bool agent_all_made(const struct agent *agent);
+/** How many readings make a report now. */
+uint32_t agent_report_size(const struct agent *agent);
+/** Puts the readings that wait into a signed, stored report. */
+int agent_make_report(struct agent *agent, struct err *err) AMR_NODISCARD;
+/** Whether the newest measurement is of this moment: not much after, not long before it. */
+bool agent_measured_at(const struct agent *agent, uint32_t boundary_s);
+int agent_take_reading(struct agent *agent, uint32_t boundary_s, struct err *err) AMR_NODISCARD;
+/** Makes the reading of the boundary that is over, if any. */
+int agent_cut_readings(struct agent *agent, struct err *err) AMR_NODISCARD;
+/** Notices that the clock was set. */
+int agent_check_clock(struct agent *agent, struct err *err) AMR_NODISCARD;
+
+#endif
