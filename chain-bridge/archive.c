@@ -8,15 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chain-bridge/archive_reader.h"
 #include "chain-bridge/fault.h"
 #include "chain-bridge/report_blob.h"
-#include "common/keccak.h"
 
-#define MAGIC "AMRARCH1"
-
-enum { MAGIC_LEN = 8, BATCH_LEN = 80, REPORT_LEN = 12, SUM_LEN = 8, STEP_REPORTS = 4000 };
-enum { KEPT_MAX = 1000 };
-enum { ENTRY_MAX = 64 << 20 };
+enum { STEP_REPORTS = 4000, KEPT_MAX = 1000, LEAF_LEN = sizeof(struct eth_hash) };
 
 struct archive {
     struct store *store;
@@ -31,13 +27,6 @@ struct archive {
     struct err *err;
     bool failed;
 };
-
-static void sum(uint8_t out[SUM_LEN], const uint8_t *data, size_t len)
-{
-    struct eth_hash hash;
-    keccak256(&hash, data, len);
-    memcpy(out, hash.b, SUM_LEN);
-}
 
 static int fail(struct archive *archive, const char *what, struct err *err)
 {
@@ -65,7 +54,7 @@ static int keep_foreign(const struct archive *archive, struct err *err)
 {
     struct stat stat_old, stat_new;
     int result = 0;
-    if (stat(archive->path, &stat_old) < 0 || stat_old.st_size <= MAGIC_LEN)
+    if (stat(archive->path, &stat_old) < 0 || stat_old.st_size <= ARCHIVE_MAGIC_LEN)
         return 0;
     for (int i = 1; i < KEPT_MAX; i++) {
         char *name = xasprintf("%s.%d", archive->path, i);
@@ -130,16 +119,31 @@ void archive_close(struct archive *archive)
 
 static void end_entry(struct archive *archive)
 {
-    uint8_t checksum[SUM_LEN];
+    uint8_t checksum[ARCHIVE_SUM_LEN];
     struct buf *entries = &archive->entries;
     if (archive->batch == 0)
         return;
     uint32_t len = (uint32_t)(entries->len - archive->entry - 4);
     for (int i = 0; i < 4; i++)
         entries->data[archive->entry + (size_t)i] = (uint8_t)(len >> (24 - 8 * i));
-    sum(checksum, entries->data + archive->entry, len + 4);
-    buf_append(entries, checksum, SUM_LEN);
+    archive_sum(checksum, entries->data + archive->entry, len + 4);
+    buf_append(entries, checksum, ARCHIVE_SUM_LEN);
     archive->batch = 0;
+}
+
+/* What else is in the tree: only with it can anybody compute the root. */
+static int add_others(struct archive *archive, uint64_t batch)
+{
+    struct buf others = BUF_INIT;
+    int result = store_batch_others(archive->store, &others, batch, archive->err);
+    for (size_t i = 0; result == 0 && i + LEAF_LEN <= others.len; i += LEAF_LEN) {
+        buf_append_be(&archive->entries, 0, 4);
+        buf_append_be(&archive->entries, 0, 4);
+        buf_append_be(&archive->entries, LEAF_LEN, 4);
+        buf_append(&archive->entries, others.data + i, LEAF_LEN);
+    }
+    buf_free(&others);
+    return result;
 }
 
 static int begin_entry(struct archive *archive, uint64_t batch)
@@ -156,7 +160,7 @@ static int begin_entry(struct archive *archive, uint64_t batch)
     buf_append(entries, row.hash.b, sizeof(row.hash.b));
     buf_append_be(entries, row.block, 8);
     buf_append_be(entries, row.number, 8);
-    return 0;
+    return add_others(archive, batch);
 }
 
 static bool add_report(void *cookie, const struct report_row *row)
@@ -185,7 +189,7 @@ static int collect(struct archive *archive, struct err *err)
     archive->failed = false;
     archive->err = err;
     if (archive->length == 0)
-        buf_append(&archive->entries, MAGIC, MAGIC_LEN);
+        buf_append(&archive->entries, ARCHIVE_MAGIC, ARCHIVE_MAGIC_LEN);
     if (store_report_unarchived(archive->store, add_report, archive, err) < 0 || archive->failed)
         return -1;
     end_entry(archive);
@@ -208,86 +212,4 @@ int archive_step(struct archive *archive, bool *ret_more, struct err *err)
     archive->length = length;
     *ret_more = archive->count == STEP_REPORTS;
     return 0;
-}
-
-/* READING */
-
-static uint64_t be(const uint8_t *at, size_t len)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < len; i++)
-        value = value << 8 | at[i];
-    return value;
-}
-
-static int read_entry(const uint8_t *at, size_t len,
-                      void (*on_report)(void *cookie, const struct archived_report *report),
-                      void *cookie, struct err *err)
-{
-    struct archived_report archived = {.batch = {.state = BATCH_SEALED}};
-    memcpy(archived.batch.root.b, at, 32);
-    memcpy(archived.batch.hash.b, at + 32, 32);
-    archived.batch.block = be(at + 64, 8);
-    archived.batch.number = be(at + 72, 8);
-    for (size_t i = BATCH_LEN; i < len;) {
-        if (len - i < REPORT_LEN || be(at + i + 8, 4) > len - i - REPORT_LEN)
-            return err_set(err, "a report is longer than its entry");
-        size_t blob = (size_t)be(at + i + 8, 4);
-        if (report_blob_decode(&archived.report, (uint32_t)be(at + i, 4),
-                               (uint32_t)be(at + i + 4, 4), at + i + REPORT_LEN, blob, err) < 0)
-            return -1;
-        on_report(cookie, &archived);
-        i += REPORT_LEN + blob;
-    }
-    return 0;
-}
-
-/* 1: entry holds the next one's content, checked; 0: the file ends here. */
-static int next_entry(FILE *file, struct buf *entry, struct err *err)
-{
-    uint8_t head[4], checksum[SUM_LEN];
-    size_t got = fread(head, 1, sizeof(head), file);
-    if (got == 0)
-        return 0;
-    size_t len = (size_t)be(head, 4);
-    if (got < sizeof(head) || len < BATCH_LEN || len > ENTRY_MAX)
-        return err_set(err, "no entry has this length");
-    buf_clear(entry);
-    buf_append(entry, head, sizeof(head));
-    uint8_t *rest = xmalloc(len + SUM_LEN);
-    got = fread(rest, 1, len + SUM_LEN, file);
-    buf_append(entry, rest, got);
-    free(rest);
-    if (got < len + SUM_LEN)
-        return err_set(err, "ends within an entry");
-    sum(checksum, entry->data, 4 + len);
-    if (memcmp(checksum, entry->data + 4 + len, SUM_LEN) != 0)
-        return err_set(err, "checksum does not fit");
-    return 1;
-}
-
-int archive_read(const char *path,
-                 void (*on_report)(void *cookie, const struct archived_report *report),
-                 void *cookie, struct err *err)
-{
-    char magic[MAGIC_LEN];
-    struct buf entry = BUF_INIT;
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return err_set(err, "archive %s: %s", path, strerror(errno));
-    long at = 0;
-    int result = -1;
-    if (fread(magic, 1, MAGIC_LEN, file) != MAGIC_LEN || memcmp(magic, MAGIC, MAGIC_LEN) != 0)
-        err_set(err, "is no archive");
-    else
-        do {
-            at = ftell(file);
-            result = next_entry(file, &entry, err);
-            if (result == 1 &&
-                read_entry(entry.data + 4, entry.len - 4 - SUM_LEN, on_report, cookie, err) < 0)
-                result = -1;
-        } while (result == 1);
-    buf_free(&entry);
-    fclose(file);
-    return result < 0 ? err_wrap(err, "archive %s, byte %ld", path, at) : 0;
 }

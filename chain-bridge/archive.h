@@ -8,12 +8,14 @@
  *   entry = length u32 (of what is between it and the checksum)
  *           | batch: root 32, transaction 32, block u64, number u64
  *           | reports: meter u32, sequence u32, length u32, report_blob.h
+ *           | leaves: 0 u32, 0 u32, 32 u32, a leaf of the batch's tree (merkle.h) whose report the
+ *             batch did not seal: it was refused, or is in another batch
  *           | checksum 8 (the first bytes of the Keccak-256 of length and content)
  *
- * A batch may have several entries, in any order. The store knows how long the file is and which
- * reports are in it; archive_step appends, syncs, and only then tells the store: what a crash left
- * behind the known length is cut off at the next open. A file that a lost store left behind is kept
- * as PATH.1, .2 and so on. Chain thread only; archive_read is pure.
+ * A batch may have several entries, in any order; each has all its leaves. The store knows how long
+ * the file is and which reports are in it; archive_step appends, syncs, and only then tells the
+ * store: what a crash left behind the known length is cut off at the next open. A file that a lost
+ * store left behind is kept as PATH.1, .2 and so on. archive_reader.h reads it. Chain thread only.
  */
 #ifndef AMR_BRIDGE_ARCHIVE_H
 #define AMR_BRIDGE_ARCHIVE_H
@@ -29,14 +31,5 @@ int archive_open(struct archive **ret_archive, const char *path, struct store *s
 void archive_close(struct archive *archive);
 /** Appends sealed reports that are not in it yet; *ret_more: there may be others. */
 int archive_step(struct archive *archive, bool *ret_more, struct err *err) AMR_NODISCARD;
-
-struct archived_report {
-    struct batch_row batch; /* root, hash, block, number */
-    struct report report;
-};
-/** Calls back for every report; fails at the first byte that is not as it was written. */
-int archive_read(const char *path,
-                 void (*on_report)(void *cookie, const struct archived_report *report),
-                 void *cookie, struct err *err) AMR_NODISCARD;
 
 #endif

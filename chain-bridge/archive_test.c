@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "chain-bridge/archive_reader.h"
 #include "chain-bridge/testing.h"
 
 enum { KEPT = 64 };
@@ -19,7 +20,8 @@ struct world {
     char path[160];
     struct archive *archive;
     uint64_t nonce;
-    struct archived_report read[KEPT];
+    struct archived read[KEPT];
+    uint64_t torn;
     size_t count;
 };
 
@@ -86,17 +88,18 @@ static void restart(struct world *world)
     bench_reopen(&world->bench);
 }
 
-static void keep(void *cookie, const struct archived_report *report)
-{
-    struct world *world = cookie;
-    assert_true(world->count < KEPT);
-    world->read[world->count++] = *report;
-}
-
 static int read_all(struct world *world, struct err *err)
 {
+    struct archive_reader *reader = NULL;
     world->count = 0;
-    return archive_read(world->path, keep, world, err);
+    if (archive_reader_open(&reader, world->path, err) < 0)
+        return -1;
+    int got;
+    while ((got = archive_reader_next(reader, &world->read[world->count], err)) == 1)
+        assert_true(++world->count < KEPT);
+    world->torn = archive_reader_torn(reader);
+    archive_reader_close(reader);
+    return got;
 }
 
 static void put_bytes(struct world *world, const char *mode, long at, const char *bytes)
@@ -121,7 +124,7 @@ static void sealed_reports_are_read_back_as_they_were(void **state)
     struct report second = bench_report(&world->bench, BENCH_METER(2), 2, 3);
     assert_true(report_equal(&world->read[1].report, &second));
     assert_int_equal(world->read[1].batch.root.b[31], 2);
-    assert_int_equal(world->read[1].batch.hash.b[0], 0x77);
+    assert_int_equal(world->read[1].batch.transaction.b[0], 0x77);
     assert_int_equal(world->read[1].batch.block, 9);
     assert_int_equal(world->read[1].batch.number, 2);
 }
@@ -139,6 +142,27 @@ static void a_report_is_archived_once(void **state)
     step(world);
     assert_int_equal(read_all(world, NULL), 0);
     assert_int_equal(world->count, 2);
+}
+
+static void the_leaves_of_what_a_batch_did_not_seal_come_along(void **state)
+{
+    struct world *world = *state;
+    struct buf leaves = BUF_INIT;
+    for (int i = 0; i < 64; i++)
+        buf_append_u8(&leaves, (uint8_t)(i / 32 + 1));
+    seal(world, BENCH_METER(1), 1);
+    assert_int_equal(store_begin(world->bench.store, NULL), 0);
+    assert_int_equal(store_batch_put_others(world->bench.store, 1, &leaves, NULL), 0);
+    assert_int_equal(store_commit(world->bench.store, NULL), 0);
+    buf_free(&leaves);
+    step(world);
+    assert_int_equal(read_all(world, NULL), 0);
+    assert_int_equal(world->count, 3);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(world->read[i].kind, ARCHIVED_LEAF);
+        assert_int_equal(world->read[i].leaf.b[31], i + 1);
+    }
+    assert_int_equal(world->read[2].kind, ARCHIVED_REPORT);
 }
 
 static void what_a_crash_left_at_the_end_is_cut_off(void **state)
@@ -223,7 +247,7 @@ static void an_archived_report_may_leave_the_store_but_for_the_last(void **state
 static void no_archive_is_an_error(void **state)
 {
     struct world *world = *state;
-    put_bytes(world, "w", -1, "AMRARCH2");
+    put_bytes(world, "w", -1, "AMRARCH9");
     assert_int_equal(read_all(world, NULL), -1);
     unlink(world->path);
     assert_int_equal(read_all(world, NULL), -1);
@@ -236,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(sealed_reports_are_read_back_as_they_were),
         TEST(a_report_is_archived_once),
+        TEST(the_leaves_of_what_a_batch_did_not_seal_come_along),
         TEST(what_a_crash_left_at_the_end_is_cut_off),
         TEST(a_changed_byte_is_noticed),
         TEST(an_archive_that_lost_its_end_is_refused),

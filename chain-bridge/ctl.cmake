@@ -3,6 +3,8 @@
 amr_library(
   amr-chain
   MODULES
+  archive_reader
+  report_blob
   rpc
   rpc_link
   chain
@@ -56,3 +58,5 @@ amr_fuzz_target(chain-reply SOURCES ledger_fuzz.c CORPUS
                 ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/chain-reply LINK amr-chain)
 amr_fuzz_target(pki-request SOURCES pki_fuzz.c CORPUS
                 ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/pki-request LINK amr-ctl)
+amr_fuzz_target(archive-reader SOURCES archive_reader_fuzz.c CORPUS
+                ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/archive-reader LINK amr-chain)

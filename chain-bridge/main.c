@@ -8,9 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "chain-bridge/archive.h"
+#include "chain-bridge/archive_reader.h"
 #include "chain-bridge/bridge.h"
 #include "chain-bridge/sd_notify.h"
+#include "common/payload.h"
 
 /* Until SIGTERM or SIGINT; a tick a second. */
 static void wait_for_end(struct bridge *bridge, const sigset_t *signals, struct log *log)
@@ -56,27 +57,47 @@ static int run(const struct config *config, const struct clock *clock, struct lo
     return (int)code;
 }
 
-static void print_report(void *cookie, const struct archived_report *archived)
+static void print_archived(struct buf *line, const struct archived *archived)
 {
-    char root[ETH_HASH_TEXT], hash[ETH_HASH_TEXT];
-    struct buf *line = cookie;
+    char root[ETH_HASH_TEXT], hash[ETH_HASH_TEXT], leaf[ETH_HASH_TEXT];
+    const struct archived_batch *batch = &archived->batch;
+    printf("{\"batch\":\"%s\",\"tx\":\"%s\",\"block\":%llu,\"number\":%llu,",
+           eth_hash_text(root, &batch->root), eth_hash_text(hash, &batch->transaction),
+           (unsigned long long)batch->block, (unsigned long long)batch->number);
+    if (archived->kind == ARCHIVED_LEAF) {
+        printf("\"leaf\":\"%s\"}\n", eth_hash_text(leaf, &archived->leaf));
+        return;
+    }
     buf_clear(line);
     payload_report_print(line, &archived->report);
-    printf("{\"batch\":\"%s\",\"tx\":\"%s\",\"block\":%llu,\"number\":%llu,\"report\":%s}\n",
-           eth_hash_text(root, &archived->batch.root), eth_hash_text(hash, &archived->batch.hash),
-           (unsigned long long)archived->batch.block, (unsigned long long)archived->batch.number,
-           buf_str(line));
+    printf("\"report\":%s}\n", buf_str(line));
+}
+
+static int print_all(const char *path, struct err *err)
+{
+    struct archive_reader *reader = NULL;
+    struct archived archived;
+    struct buf line = BUF_INIT;
+    if (archive_reader_open(&reader, path, err) < 0)
+        return -1;
+    int got;
+    while ((got = archive_reader_next(reader, &archived, err)) == 1)
+        print_archived(&line, &archived);
+    if (got == 0 && archive_reader_torn(reader))
+        got = err_set(err, "archive '%s': the last %llu bytes are no whole entry", path,
+                      (unsigned long long)archive_reader_torn(reader));
+    archive_reader_close(reader);
+    buf_free(&line);
+    return got;
 }
 
 static int print_archive(const struct config *config)
 {
     struct err err = ERR_INIT;
-    struct buf line = BUF_INIT;
-    int result = archive_read(config->archive_path, print_report, &line, &err);
-    buf_free(&line);
-    if (result < 0)
-        fprintf(stderr, "amr-bridge: %s\n", err.text);
-    return result < 0 ? BRIDGE_FAILED : BRIDGE_OK;
+    if (print_all(config->archive_path, &err) == 0)
+        return BRIDGE_OK;
+    fprintf(stderr, "amr-bridge: %s\n", err.text);
+    return BRIDGE_FAILED;
 }
 
 /* OPTIONS_RUN only with a configuration that makes sense. */

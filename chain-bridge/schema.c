@@ -37,6 +37,8 @@ static const char *const MIGRATIONS[] = {
     "CREATE INDEX report_unarchived ON report (batch) WHERE state = 2 AND archived = 0;"
     "CREATE INDEX report_archived ON report (received_ms) WHERE archived = 1;"
     "CREATE TABLE archive (one INTEGER PRIMARY KEY CHECK (one = 1), length INTEGER NOT NULL);",
+    /* leaves of the batch's tree whose reports it did not seal */
+    "ALTER TABLE batch ADD COLUMN others BLOB",
 };
 
 #define REPORT_COLUMNS "SELECT id, meter, sequence, state, received_ms, digest, body, batch, cause "
@@ -96,6 +98,8 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
         " gas_price, rejected FROM batch WHERE id = ?",
     [BATCH_SEAL] = "UPDATE batch SET state = 1, hash = ?, block = ?, number = ?, gas_used = ?,"
                    " gas_price = ?, rejected = ?, sealed_ms = ? WHERE id = ?",
+    [BATCH_OTHERS] = "SELECT others FROM batch WHERE id = ? AND others IS NOT NULL",
+    [BATCH_PUT_OTHERS] = "UPDATE batch SET others = ? WHERE id = ?",
     [BATCH_OF_ROOT] = "SELECT id FROM batch WHERE root = ? AND state = 1",
     [BATCH_ADD_SEALED] = "INSERT INTO batch (id, root, state, reports, readings, created_ms, hash,"
                          " block, number, gas_used, gas_price, rejected, sealed_ms)"

@@ -44,6 +44,8 @@ enum store_statement {
     BATCH_ADD,
     BATCH_GET,
     BATCH_SEAL,
+    BATCH_OTHERS,
+    BATCH_PUT_OTHERS,
     BATCH_OF_ROOT,
     BATCH_ADD_SEALED,
     BATCH_LAST,

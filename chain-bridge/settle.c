@@ -9,6 +9,7 @@
 #include "chain-bridge/ledger.h"
 #include "chain-bridge/store_quarantine.h"
 #include "chain-bridge/store_report.h"
+#include "common/merkle.h"
 
 /* A reading that the contract skipped. */
 struct skipped {
@@ -288,6 +289,24 @@ static int write_elsewhere(const struct settler *settler, const struct ending *e
                                       clock_unix_ms(settler->clock), err);
 }
 
+/* The tree's leaves that no archived report of the batch will show. */
+static int write_others(const struct settler *settler, uint64_t batch,
+                        const struct endings *endings, struct err *err)
+{
+    struct buf leaves = BUF_INIT;
+    for (size_t i = 0; i < endings->count; i++) {
+        const struct ending *ending = &endings->items[i];
+        struct eth_hash leaf;
+        if (ending->cause == CAUSE_NONE && !sealed_elsewhere(ending))
+            continue;
+        merkle_leaf(&leaf, &ending->row.digest, &ending->row.report.signature);
+        buf_append(&leaves, leaf.b, sizeof(leaf.b));
+    }
+    int result = leaves.len ? store_batch_put_others(settler->store, batch, &leaves, err) : 0;
+    buf_free(&leaves);
+    return result;
+}
+
 static int write_endings(const struct settler *settler, const struct flight *flight,
                          const struct batch_row *outcome, const struct endings *endings,
                          struct err *err)
@@ -306,6 +325,8 @@ static int write_endings(const struct settler *settler, const struct flight *fli
         ending_text(ending, text);
         result = quarantine(settler, ending, text, err);
     }
+    if (result == 0)
+        result = write_others(settler, flight->tx.batch, endings, err);
     if (result == 0)
         result = store_batch_seal(settler->store, flight->tx.batch, flight->tx.nonce, outcome,
                                   rejected, count, clock_unix_ms(settler->clock), err);

@@ -250,6 +250,27 @@ int store_batch_get(struct store *store, struct batch_row *ret_row, uint64_t bat
     return got;
 }
 
+int store_batch_others(struct store *store, struct buf *ret_leaves, uint64_t batch, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), BATCH_OTHERS);
+    db_bind_u64(stmt, 0, batch);
+    int step = db_step(stmt, err);
+    if (step == 1) {
+        take_blob(ret_leaves, stmt, 0);
+        db_reset(stmt);
+    }
+    return step < 0 ? -1 : 0;
+}
+
+int store_batch_put_others(struct store *store, uint64_t batch, const struct buf *leaves,
+                           struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), BATCH_PUT_OTHERS);
+    db_bind_blob(stmt, 0, leaves->data, leaves->len);
+    db_bind_u64(stmt, 1, batch);
+    return db_run(stmt, err);
+}
+
 static int tx_done(struct store *store, uint64_t nonce, struct err *err)
 {
     struct db_stmt *stmt = db_stmt(store_db(store), TX_DONE);

@@ -85,6 +85,10 @@ struct batch_row {
 int store_batch_get(struct store *store, struct batch_row *ret_row, uint64_t batch,
                     struct err *err) AMR_NODISCARD;
 
+/** Appends the leaves (merkle.h) of a sealed batch's tree whose reports it did not seal. */
+int store_batch_others(struct store *store, struct buf *ret_leaves, uint64_t batch,
+                       struct err *err) AMR_NODISCARD;
+
 /** The transaction is final and reverted: the batch waits to be split. */
 int store_batch_halt(struct store *store, uint64_t batch, uint64_t nonce,
                      struct err *err) AMR_NODISCARD;
@@ -101,6 +105,8 @@ struct batch_rejection {
 int store_batch_seal(struct store *store, uint64_t batch, uint64_t nonce,
                      const struct batch_row *outcome, const struct batch_rejection *rejected,
                      size_t rejected_count, uint64_t now_ms, struct err *err) AMR_NODISCARD;
+int store_batch_put_others(struct store *store, uint64_t batch, const struct buf *leaves,
+                           struct err *err) AMR_NODISCARD;
 /** The report is in another batch, not of this store: root, hash, block and number tell which. */
 int store_batch_seal_elsewhere(struct store *store, uint64_t report_id,
                                const struct batch_row *batch, uint64_t now_ms,
