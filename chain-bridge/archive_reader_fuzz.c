@@ -1,5 +1,4 @@
 /* Archives and exports from other hands: every byte as it likes, checksums made to fit. */
-#define _GNU_SOURCE
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
