@@ -3,7 +3,7 @@
  *
  *            publishes (r: may be retained, w: also as a Will)             reads, subscribes
  *   meter    its own birth r, state rw, reading, event, telemetry,         its own command, receipt
- *            command-ack
+ *            command-ack, backlog
  *   bridge   command, receipt, server/state/bridge rw, server/batch,       what meters publish,
  *            server/alarm                                                  server/state/broker,
  *                                                                          server/alarm

@@ -42,13 +42,14 @@ static void a_meter_publishes_its_own_topics_only(void **state)
     CHECK(METER, ACCESS_WRITE, false, {"amr/v1/1/M1/birth", true}, {"amr/v1/1/M1/state", true},
           {"amr/v1/1/M1/reading", true}, {"amr/v1/1/M1/event", true},
           {"amr/v1/1/M1/telemetry", true}, {"amr/v1/1/M1/command-ack", true},
-          {"amr/v1/1/M1/command", false}, {"amr/v1/1/M1/receipt", false},
-          {"amr/v1/1/M2/reading", false}, {"amr/v1/1/m1/reading", false},
-          {"amr/v1/2/M1/reading", false}, {"amr/v1/1/M1/reading/x", false},
-          {"amr/v1/1//reading", false}, {"amr/v1/01/M1/reading", false},
-          {"/amr/v1/1/M1/reading", false}, {"amr/v1/1/server/alarm", false},
-          {"amr/v1/1/server/batch", false}, {"amr/v1/1/server/state/broker", false},
-          {"$SYS/broker/uptime", false}, {"$CONTROL/dynamic-security/v1", false}, {"", false});
+          {"amr/v1/1/M1/backlog", true}, {"amr/v1/1/M1/command", false},
+          {"amr/v1/1/M1/receipt", false}, {"amr/v1/1/M2/reading", false},
+          {"amr/v1/1/m1/reading", false}, {"amr/v1/2/M1/reading", false},
+          {"amr/v1/1/M1/reading/x", false}, {"amr/v1/1//reading", false},
+          {"amr/v1/01/M1/reading", false}, {"/amr/v1/1/M1/reading", false},
+          {"amr/v1/1/server/alarm", false}, {"amr/v1/1/server/batch", false},
+          {"amr/v1/1/server/state/broker", false}, {"$SYS/broker/uptime", false},
+          {"$CONTROL/dynamic-security/v1", false}, {"", false});
 }
 
 static void a_meter_retains_birth_and_state_only(void **state)
@@ -56,7 +57,8 @@ static void a_meter_retains_birth_and_state_only(void **state)
     (void)state;
     CHECK(METER, ACCESS_WRITE, true, {"amr/v1/1/M1/birth", true}, {"amr/v1/1/M1/state", true},
           {"amr/v1/1/M1/reading", false}, {"amr/v1/1/M1/event", false},
-          {"amr/v1/1/M1/telemetry", false}, {"amr/v1/1/M1/command-ack", false});
+          {"amr/v1/1/M1/telemetry", false}, {"amr/v1/1/M1/command-ack", false},
+          {"amr/v1/1/M1/backlog", false});
 }
 
 static void a_meters_will_goes_to_state_only(void **state)
@@ -87,14 +89,15 @@ static void the_bridge_hears_every_meter_of_its_group(void **state)
     (void)state;
     CHECK(BRIDGE, ACCESS_SUBSCRIBE, false, {"amr/v1/1/+/birth", true}, {"amr/v1/1/+/state", true},
           {"amr/v1/1/+/reading", true}, {"amr/v1/1/+/event", true}, {"amr/v1/1/+/telemetry", true},
-          {"amr/v1/1/+/command-ack", true}, {"amr/v1/1/M7/reading", true},
-          {"amr/v1/1/server/state/broker", true}, {"amr/v1/1/server/alarm", true},
-          {"$share/pool/amr/v1/1/+/reading", true}, {"amr/v1/1/+/receipt", false},
-          {"amr/v1/1/+/command", false}, {"amr/v1/2/+/reading", false},
-          {"amr/v1/+/+/reading", false}, {"amr/v1/1/#", false}, {"amr/v1/1/+/+", false},
-          {"#", false}, {"$SYS/#", false}, {"$share/amr/v1/1/+/reading", false},
-          {"$share//amr/v1/1/+/reading", false}, {"$share/p", false},
-          {"$share/a+/amr/v1/1/+/reading", false}, {"$share/pool/amr/v1/2/+/reading", false});
+          {"amr/v1/1/+/command-ack", true}, {"amr/v1/1/+/backlog", true},
+          {"amr/v1/1/M7/reading", true}, {"amr/v1/1/server/state/broker", true},
+          {"amr/v1/1/server/alarm", true}, {"$share/pool/amr/v1/1/+/reading", true},
+          {"amr/v1/1/+/receipt", false}, {"amr/v1/1/+/command", false},
+          {"amr/v1/2/+/reading", false}, {"amr/v1/+/+/reading", false}, {"amr/v1/1/#", false},
+          {"amr/v1/1/+/+", false}, {"#", false}, {"$SYS/#", false},
+          {"$share/amr/v1/1/+/reading", false}, {"$share//amr/v1/1/+/reading", false},
+          {"$share/p", false}, {"$share/a+/amr/v1/1/+/reading", false},
+          {"$share/pool/amr/v1/2/+/reading", false});
     CHECK(BRIDGE, ACCESS_READ, false, {"amr/v1/1/M1/reading", true}, {"amr/v1/1/M1/birth", true},
           {"amr/v1/2/M1/reading", false}, {"amr/v1/1/M1/command", false},
           {"amr/v1/1/+/reading", false});

@@ -14,7 +14,7 @@ static const char *const CAUSES[CAUSE_COUNT] = {
     "none",     "malformed", "oversize", "unknown", "closed", "identity", "signature",
     "rollback", "conflict",  "stale",    "future",  "rate",   "chain"};
 
-static const char *const STATUSES[] = {"stored", "sealed", "rejected"};
+static const char *const STATUSES[] = {"stored", "sealed", "rejected", "missing"};
 
 const char *cause_text(enum cause cause)
 {
@@ -233,7 +233,7 @@ static enum receipt_status take_status(struct json_reader *reader)
     for (size_t i = 0; i < AMR_COUNT(STATUSES); i++)
         if (strcmp(text, STATUSES[i]) == 0)
             return (enum receipt_status)i;
-    json_fail(reader, "'status' is none of stored, sealed, rejected");
+    json_fail(reader, "'status' is none of stored, sealed, rejected, missing");
     return RECEIPT_STORED;
 }
 
@@ -285,6 +285,47 @@ int payload_receipt_parse(struct receipt *ret_receipt, const void *data, size_t 
     json_decref(value);
     if (result == 0)
         *ret_receipt = receipt;
+    return result;
+}
+
+void payload_backlog_print(struct buf *out, const struct backlog *backlog)
+{
+    buf_printf(out,
+               "{\"v\":%d,\"meter\":%" PRIu32 ",\"first\":%" PRIu32 ",\"open\":%" PRIu32
+               ",\"next\":%" PRIu32 ",\"asked\":%s}",
+               VERSION, backlog->meter, backlog->first, backlog->open, backlog->next,
+               backlog->asked ? "true" : "false");
+}
+
+static bool take_bool(struct json_reader *reader, const char *key)
+{
+    const json_t *value = json_take(reader, key, true);
+
+    if (value && !json_is_boolean(value))
+        json_fail(reader, "'%s' is neither true nor false", key);
+    return json_is_true(value);
+}
+
+int payload_backlog_parse(struct backlog *ret_backlog, const void *data, size_t len,
+                          struct err *err)
+{
+    struct json_reader reader;
+    struct backlog backlog = {0};
+    json_t *value = open_object(&reader, data, len, err);
+
+    if (!value)
+        return -1;
+    backlog.meter = take_u32(&reader, "meter");
+    backlog.first = (uint32_t)json_take_uint(&reader, "first", 1, UINT32_MAX);
+    backlog.open = (uint32_t)json_take_uint(&reader, "open", 1, UINT32_MAX);
+    backlog.next = (uint32_t)json_take_uint(&reader, "next", 1, UINT32_MAX);
+    backlog.asked = take_bool(&reader, "asked");
+    if (backlog.open < backlog.first && backlog.open != backlog.next)
+        json_fail(&reader, "'open' is below 'first'");
+    int result = json_done(&reader);
+    json_decref(value);
+    if (result == 0)
+        *ret_backlog = backlog;
     return result;
 }
 

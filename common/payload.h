@@ -55,7 +55,8 @@ enum cause {
 
 const char *cause_text(enum cause cause);
 
-enum receipt_status { RECEIPT_STORED, RECEIPT_SEALED, RECEIPT_REJECTED };
+/** RECEIPT_MISSING asks for reports that the meter holds and the server lacks. */
+enum receipt_status { RECEIPT_STORED, RECEIPT_SEALED, RECEIPT_REJECTED, RECEIPT_MISSING };
 
 /**
  * What the server says about the reports first..last of a meter. A rejection of something
@@ -75,6 +76,23 @@ struct receipt {
 
 void payload_receipt_print(struct buf *out, const struct receipt *receipt);
 int payload_receipt_parse(struct receipt *ret_receipt, const void *data, size_t len,
+                          struct err *err) AMR_NODISCARD;
+
+/**
+ * What a meter still holds: of its reports from `first` on, `open` is the lowest that is neither
+ * sealed nor finally rejected, or `next` where there is none. Numbers between first and open never
+ * come (again). `next` is the number of the report to come.
+ */
+struct backlog {
+    uint32_t meter;
+    uint32_t first;
+    uint32_t open;
+    uint32_t next;
+    bool asked; /* the answer to RECEIPT_MISSING; else told on connecting, with first 1 */
+};
+
+void payload_backlog_print(struct buf *out, const struct backlog *backlog);
+int payload_backlog_parse(struct backlog *ret_backlog, const void *data, size_t len,
                           struct err *err) AMR_NODISCARD;
 
 /** An alarm on amr/v1/<group>/server/alarm. Empty strings and 0 are left out of the JSON. */

@@ -137,13 +137,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err;
     struct command command;
     struct command_result result;
+    struct backlog backlog;
 
     compare_with_jansson(data, size);
     round_trip_report(data, size);
     round_trip_receipt(data, size);
     try_topic(data, size);
     int ignored = payload_command_parse(&command, data, size, &err) +
-                  payload_result_parse(&result, data, size, &err);
+                  payload_result_parse(&result, data, size, &err) +
+                  payload_backlog_parse(&backlog, data, size, &err);
     (void)ignored;
     return 0;
 }

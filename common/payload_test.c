@@ -175,7 +175,9 @@ static void receipts_of_each_status_come_back(void **state)
                                .last = 3,
                                .cause = CAUSE_ROLLBACK,
                                .text = "import_wh \"falls\""};
-    struct receipt all[] = {stored, sealed, rejected}, back;
+    struct receipt missing = {
+        .status = RECEIPT_MISSING, .meter = 65537, .first = 4, .last = UINT32_MAX};
+    struct receipt all[] = {stored, sealed, rejected, missing}, back;
     struct buf out = BUF_INIT;
 
     (void)state;
@@ -191,6 +193,36 @@ static void receipts_of_each_status_come_back(void **state)
         assert_memory_equal(back.batch.b, all[i].batch.b, 32);
     }
     buf_free(&out);
+}
+
+static void a_backlog_comes_back(void **state)
+{
+    struct backlog all[] = {{65537, 1, 1, 9, false}, {65537, 12, 9, 9, true}}, back;
+    struct buf out = BUF_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < AMR_COUNT(all); i++) {
+        buf_clear(&out);
+        payload_backlog_print(&out, &all[i]);
+        assert_int_equal(payload_backlog_parse(&back, out.data, out.len, NULL), 0);
+        assert_true(back.meter == 65537 && back.first == all[i].first);
+        assert_true(back.open == all[i].open && back.next == 9 && back.asked == all[i].asked);
+    }
+    buf_free(&out);
+}
+
+static void a_backlog_that_makes_no_sense_is_refused(void **state)
+{
+    static const char *const TEXTS[] = {
+        "{\"v\":1,\"meter\":65537,\"first\":0,\"open\":1,\"next\":9,\"asked\":true}",
+        "{\"v\":1,\"meter\":65537,\"first\":5,\"open\":4,\"next\":9,\"asked\":true}",
+        "{\"v\":1,\"meter\":65537,\"first\":1,\"open\":1,\"next\":9,\"asked\":1}",
+        "{\"v\":1,\"meter\":65537,\"first\":1,\"open\":1,\"next\":9}"};
+    struct backlog backlog;
+
+    (void)state;
+    for (size_t i = 0; i < AMR_COUNT(TEXTS); i++)
+        assert_int_equal(payload_backlog_parse(&backlog, TEXTS[i], strlen(TEXTS[i]), NULL), -1);
 }
 
 static void an_unknown_cause_is_still_a_rejection(void **state)
@@ -244,6 +276,8 @@ int main(void)
         cmocka_unit_test(an_oversize_payload_is_not_even_parsed),
         cmocka_unit_test(events_commands_and_results_come_back),
         cmocka_unit_test(receipts_of_each_status_come_back),
+        cmocka_unit_test(a_backlog_comes_back),
+        cmocka_unit_test(a_backlog_that_makes_no_sense_is_refused),
         cmocka_unit_test(an_unknown_cause_is_still_a_rejection),
         cmocka_unit_test(a_receipt_with_a_range_upside_down_is_refused),
         cmocka_unit_test(alarms_leave_out_what_is_not_known),

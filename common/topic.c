@@ -6,9 +6,9 @@
 #define PREFIX "amr/v1/"
 
 /* Indexed by enum topic_kind. */
-static const char *const NAMES[] = {"birth",        "state",        "reading",     "event",
-                                    "telemetry",    "command",      "command-ack", "receipt",
-                                    "state/broker", "state/bridge", "batch",       "alarm"};
+static const char *const NAMES[] = {
+    "birth",   "state",   "reading",      "event",        "telemetry", "command", "command-ack",
+    "backlog", "receipt", "state/broker", "state/bridge", "batch",     "alarm"};
 
 char *topic_format(char text[TOPIC_MAX], uint16_t group, const char *serial, enum topic_kind kind)
 {

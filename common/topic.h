@@ -20,6 +20,7 @@ enum topic_kind {
     TOPIC_TELEMETRY,
     TOPIC_COMMAND,
     TOPIC_COMMAND_ACK,
+    TOPIC_BACKLOG,
     TOPIC_RECEIPT,
     TOPIC_SERVER_BROKER, /* server/state/broker: retained summary by the plugin */
     TOPIC_SERVER_BRIDGE, /* server/state/bridge: retained summary by the bridge */
