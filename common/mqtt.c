@@ -709,11 +709,19 @@ static void init_lock(struct mqtt *mqtt)
     TAILQ_INIT(&mqtt->inflight);
 }
 
+/** Paho would connect through what these name, and not at all where they are empty. */
+static void ignore_proxies(void)
+{
+    unsetenv("http_proxy");
+    unsetenv("https_proxy");
+}
+
 struct mqtt *mqtt_new(const struct mqtt_config *config, const struct mqtt_handlers *handlers,
                       struct err *err)
 {
     struct mqtt *mqtt = xcalloc(1, sizeof(*mqtt));
 
+    ignore_proxies();
     init_lock(mqtt);
     mqtt->clock = clock_system_new();
     mqtt->handlers = *handlers;

@@ -4,7 +4,9 @@
  * MQTT 5, TLS with a client certificate, several servers tried in order, reconnects with jittered
  * backoff, subscriptions re-issued on every connect (a broker may have lost the session). Handlers
  * run on Paho's threads under its lock: copy, enqueue, wake somebody, return; the only call allowed
- * in them is mqtt_publish. Everything else may be called from any thread but a handler.
+ * in them is mqtt_publish. Everything else may be called from any thread but a handler; mqtt_new
+ * takes http_proxy and https_proxy out of the environment (brokers are connected to directly), so
+ * it is called before there are threads.
  *
  * A PUBACK says only that the broker has the message in memory (or refused it: reason >= 0x80);
  * nothing durable hangs on it. Messages not yet acknowledged when a connection breaks are dropped

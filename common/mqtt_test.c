@@ -345,6 +345,26 @@ static void a_message_reaches_a_subscriber(void **state)
     broker_free(&broker);
 }
 
+static void proxies_of_the_environment_are_not_for_brokers(void **state)
+{
+    static const char *const PROXIES[] = {"", "http://127.0.0.1:1"};
+    struct broker broker;
+    struct seen seen;
+
+    (void)state;
+    broker_make(&broker, "", NULL);
+    for (size_t i = 0; i < AMR_COUNT(PROXIES); i++) {
+        setenv("http_proxy", PROXIES[i], 1);
+        setenv("https_proxy", PROXIES[i], 1);
+        struct mqtt_config config = config_for(&broker, "direct");
+        struct mqtt *mqtt = client_start(&seen, &config);
+        wait_for(&seen, &seen.connects, 1);
+        mqtt_stop(mqtt, 1000);
+        mqtt_free(mqtt);
+    }
+    broker_free(&broker);
+}
+
 static void a_lost_broker_is_found_again_and_subscribed_again(void **state)
 {
     static const char *const FILTERS[] = {"a"};
@@ -623,6 +643,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_reaches_a_subscriber),
+        cmocka_unit_test(proxies_of_the_environment_are_not_for_brokers),
         cmocka_unit_test(a_lost_broker_is_found_again_and_subscribed_again),
         cmocka_unit_test(what_was_not_acknowledged_is_reported_when_the_connection_breaks),
         cmocka_unit_test(the_second_server_is_used_where_the_first_is_away),
