@@ -22,16 +22,13 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
-#include "common/file.h"
-#include "common/options.h"
+#include "common/mqtt_setup.h"
 
 #define CONNECT_TIMEOUT_S  15
 #define ATTEMPT_TIMEOUT_MS 20000
 /** A connection that lasted less did not help: the backoff goes on growing. */
-#define STABLE_MS    10000
-#define WAITING_MAX  100000
-#define PEM_MAX      65536
-#define PASSWORD_MAX 1024
+#define STABLE_MS   10000
+#define WAITING_MAX 100000
 
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
 
@@ -56,12 +53,7 @@ struct mqtt {
     atomic_uint callbacks;       /* ended; likewise */
     struct clock *clock;         /* the system's: condition variables wait on real time only */
     struct mqtt_handlers handlers;
-    char **servers;
-    size_t server_count;
-    struct mqtt_config config; /* its strings are our copies; servers and filters are beside it */
-    struct buf password;
-    char **filters;
-    int *filter_qos;
+    struct mqtt_setup setup;
 
     MQTTAsync anchor; /* never connects: keeps Paho from tearing itself down between attempts */
     pthread_t connector;
@@ -187,7 +179,7 @@ static void on_subscribed(void *cookie, MQTTAsync_successData5 *data)
     struct mqtt *mqtt = mine(cookie);
 
     /* With one filter Paho reports a refusal as failure; with more it is in the list. */
-    for (int i = 0; mqtt->config.filter_count > 1 && i < data->alt.sub.reasonCodeCount; i++) {
+    for (int i = 0; mqtt->setup.config.filter_count > 1 && i < data->alt.sub.reasonCodeCount; i++) {
         enum MQTTReasonCodes reason = data->alt.sub.reasonCodes[i];
 
         if (reason >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
@@ -222,15 +214,15 @@ static void on_connect_success(void *cookie, MQTTAsync_successData5 *data)
     int rc;
 
     read_window(mqtt, &data->properties);
-    if (mqtt->config.filter_count == 0) {
+    if (mqtt->setup.config.filter_count == 0) {
         link_is_up(mqtt);
         return;
     }
     response.context = mqtt;
     response.onSuccess5 = on_subscribed;
     response.onFailure5 = on_subscribe_failure;
-    rc = MQTTAsync_subscribeMany(mqtt->handle, (int)mqtt->config.filter_count, mqtt->filters,
-                                 mqtt->filter_qos, &response);
+    rc = MQTTAsync_subscribeMany(mqtt->handle, (int)mqtt->setup.config.filter_count,
+                                 mqtt->setup.filters, mqtt->setup.filter_qos, &response);
     if (rc != MQTTASYNC_SUCCESS)
         end_connection(mqtt, "subscribe failed", MQTTAsync_strerror(rc));
 }
@@ -412,9 +404,9 @@ bool mqtt_connected(const struct mqtt *mqtt)
 static void fill_tls(struct mqtt *mqtt, MQTTAsync_SSLOptions *tls)
 {
     /* The library's default protocol range is the system's: TLS 1.2 and up on Debian. */
-    tls->trustStore = mqtt->config.ca_file;
-    tls->keyStore = mqtt->config.cert_file;
-    tls->privateKey = mqtt->config.key_file;
+    tls->trustStore = mqtt->setup.config.ca_file;
+    tls->keyStore = mqtt->setup.config.cert_file;
+    tls->privateKey = mqtt->setup.config.key_file;
     tls->enableServerCertAuth = 1;
     tls->verify = 1; /* host name or address against the certificate */
     tls->disableDefaultTrustStore = 1;
@@ -429,32 +421,32 @@ static int paho_connect(struct mqtt *mqtt, MQTTAsync handle)
     MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
     MQTTProperties properties = MQTTProperties_initializer;
     MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
-                           .value.integer4 = mqtt->config.session_expiry_s};
+                           .value.integer4 = mqtt->setup.config.session_expiry_s};
     MQTTProperty receive = {.identifier = MQTTPROPERTY_CODE_RECEIVE_MAXIMUM,
-                            .value.integer2 = (unsigned short)mqtt->config.receive_max};
+                            .value.integer2 = (unsigned short)mqtt->setup.config.receive_max};
     int rc;
 
-    options.keepAliveInterval = (int)mqtt->config.keepalive_s;
-    options.cleanstart = mqtt->config.session_expiry_s == 0;
+    options.keepAliveInterval = (int)mqtt->setup.config.keepalive_s;
+    options.cleanstart = mqtt->setup.config.session_expiry_s == 0;
     options.connectTimeout = CONNECT_TIMEOUT_S;
-    options.username = mqtt->config.username;
-    options.binarypwd.data = mqtt->password.data;
-    options.binarypwd.len = (int)mqtt->password.len;
+    options.username = mqtt->setup.config.username;
+    options.binarypwd.data = mqtt->setup.password.data;
+    options.binarypwd.len = (int)mqtt->setup.password.len;
     options.context = mqtt;
     options.onSuccess5 = on_connect_success;
     options.onFailure5 = on_connect_failure;
     fill_tls(mqtt, &tls);
     if (strncmp(mqtt->server, "ssl://", 6) == 0)
         options.ssl = &tls;
-    will.topicName = mqtt->config.will_topic;
-    will.message = mqtt->config.will_payload;
+    will.topicName = mqtt->setup.config.will_topic;
+    will.message = mqtt->setup.config.will_payload;
     will.qos = 1;
-    will.retained = mqtt->config.will_retained;
-    if (mqtt->config.will_topic)
+    will.retained = mqtt->setup.config.will_retained;
+    if (mqtt->setup.config.will_topic)
         options.will = &will;
-    if (mqtt->config.session_expiry_s)
+    if (mqtt->setup.config.session_expiry_s)
         MQTTProperties_add(&properties, &expiry);
-    if (mqtt->config.receive_max)
+    if (mqtt->setup.config.receive_max)
         MQTTProperties_add(&properties, &receive);
     options.connectProperties = &properties;
     rc = MQTTAsync_connect(handle, &options);
@@ -470,7 +462,7 @@ static void attempt_begin(struct mqtt *mqtt, const char *server)
     int rc;
 
     options.maxBufferedMessages = WAITING_MAX;
-    rc = MQTTAsync_createWithOptions(&handle, server, mqtt->config.client_id,
+    rc = MQTTAsync_createWithOptions(&handle, server, mqtt->setup.config.client_id,
                                      MQTTCLIENT_PERSISTENCE_NONE, NULL, &options);
     pthread_mutex_lock(&mqtt->lock);
     mqtt->handle = handle;
@@ -586,14 +578,14 @@ static bool pause_or_stop(struct mqtt *mqtt, uint64_t ms)
 static void *connector_main(void *cookie)
 {
     struct mqtt *mqtt = cookie;
-    uint64_t backoff_ms = mqtt->config.retry_min_ms;
+    uint64_t backoff_ms = mqtt->setup.config.retry_min_ms;
     uint64_t pause_ms = 0;
     size_t next = 0;
 
     while (!pause_or_stop(mqtt, pause_ms)) {
         uint64_t up_ms;
 
-        attempt_begin(mqtt, mqtt->servers[next]);
+        attempt_begin(mqtt, mqtt->setup.servers[next]);
         up_ms = attempt_wait(mqtt);
         attempt_end(mqtt);
         if (pause_or_stop(mqtt, 0))
@@ -601,99 +593,16 @@ static void *connector_main(void *cookie)
         if (mqtt->handlers.on_disconnected)
             mqtt->handlers.on_disconnected(mqtt->handlers.cookie, mqtt->reason);
         pause_ms = 0; /* the next server at once; wait only when all were tried */
-        if (up_ms < STABLE_MS && ++next < mqtt->server_count)
+        if (up_ms < STABLE_MS && ++next < mqtt->setup.server_count)
             continue;
         next = 0;
         if (up_ms >= STABLE_MS)
-            backoff_ms = mqtt->config.retry_min_ms;
+            backoff_ms = mqtt->setup.config.retry_min_ms;
         pause_ms = jitter(mqtt, backoff_ms);
-        if (2 * backoff_ms <= mqtt->config.retry_max_ms)
+        if (2 * backoff_ms <= mqtt->setup.config.retry_max_ms)
             backoff_ms *= 2;
     }
     return NULL;
-}
-
-static char *copy_or_null(const char *text)
-{
-    return text ? xstrdup(text) : NULL;
-}
-
-static int check_server(const char *server, struct err *err)
-{
-    const char *host = strstr(server, "://");
-    const char *colon = strrchr(server, ':');
-    uint64_t port;
-
-    if ((strncmp(server, "ssl://", 6) != 0 && strncmp(server, "tcp://", 6) != 0) ||
-        colon <= host + 3 || parse_u64(&port, colon + 1, 1, 65535, NULL))
-        return err_set(err, "server '%s': want ssl://host:port", server);
-    return 0;
-}
-
-static int copy_servers(struct mqtt *mqtt, const char *servers, struct err *err)
-{
-    char *copy = xstrdup(servers ? servers : "");
-    char *rest = NULL;
-
-    for (char *server = strtok_r(copy, ", ", &rest); server; server = strtok_r(NULL, ", ", &rest)) {
-        if (check_server(server, err)) {
-            free(copy);
-            return -1;
-        }
-        mqtt->servers = xrealloc(mqtt->servers, (mqtt->server_count + 1) * sizeof(char *));
-        mqtt->servers[mqtt->server_count++] = xstrdup(server);
-    }
-    free(copy);
-    return mqtt->server_count ? 0 : err_set(err, "no MQTT server given");
-}
-
-static int check_files(const struct mqtt *mqtt, struct err *err)
-{
-    struct buf content = BUF_INIT;
-    bool tls = false;
-    int rc = 0;
-
-    for (size_t i = 0; i < mqtt->server_count; i++)
-        tls = tls || strncmp(mqtt->servers[i], "ssl://", 6) == 0;
-    if (tls && !mqtt->config.ca_file)
-        return err_set(err, "ssl:// needs the file of the CA");
-    if (!mqtt->config.cert_file != !mqtt->config.key_file)
-        return err_set(err, "a client certificate and its key go together");
-    if (mqtt->config.ca_file)
-        rc = file_read(&content, mqtt->config.ca_file, PEM_MAX, err);
-    if (rc == 0 && mqtt->config.cert_file)
-        rc = file_read(&content, mqtt->config.cert_file, PEM_MAX, err);
-    if (rc == 0 && mqtt->config.key_file) {
-        buf_clear(&content);
-        rc = file_read_secret(&content, mqtt->config.key_file, PEM_MAX, err);
-    }
-    if (content.data)
-        explicit_bzero(content.data, content.capacity);
-    buf_free(&content);
-    return rc;
-}
-
-static int read_password(struct mqtt *mqtt, const char *path, struct err *err)
-{
-    struct buf *password = &mqtt->password;
-
-    if (!path)
-        return 0;
-    if (file_read_secret(password, path, PASSWORD_MAX, err))
-        return -1;
-    while (password->len > 0 && strchr("\r\n", password->data[password->len - 1]))
-        password->len--;
-    return 0;
-}
-
-static void copy_filters(struct mqtt *mqtt, const struct mqtt_config *config)
-{
-    mqtt->filters = xcalloc(config->filter_count + 1, sizeof(*mqtt->filters));
-    mqtt->filter_qos = xcalloc(config->filter_count + 1, sizeof(*mqtt->filter_qos));
-    for (size_t i = 0; i < config->filter_count; i++) {
-        mqtt->filters[i] = xstrdup(config->filters[i]);
-        mqtt->filter_qos[i] = 1;
-    }
 }
 
 static void init_lock(struct mqtt *mqtt)
@@ -709,39 +618,15 @@ static void init_lock(struct mqtt *mqtt)
     TAILQ_INIT(&mqtt->inflight);
 }
 
-/** Paho would connect through what these name, and not at all where they are empty. */
-static void ignore_proxies(void)
-{
-    unsetenv("http_proxy");
-    unsetenv("https_proxy");
-}
-
 struct mqtt *mqtt_new(const struct mqtt_config *config, const struct mqtt_handlers *handlers,
                       struct err *err)
 {
     struct mqtt *mqtt = xcalloc(1, sizeof(*mqtt));
 
-    ignore_proxies();
     init_lock(mqtt);
     mqtt->clock = clock_system_new();
     mqtt->handlers = *handlers;
-    mqtt->config = *config;
-    mqtt->config.client_id = xstrdup(config->client_id);
-    mqtt->config.ca_file = copy_or_null(config->ca_file);
-    mqtt->config.cert_file = copy_or_null(config->cert_file);
-    mqtt->config.key_file = copy_or_null(config->key_file);
-    mqtt->config.username = copy_or_null(config->username);
-    mqtt->config.will_topic = copy_or_null(config->will_topic);
-    mqtt->config.will_payload = xstrdup(config->will_payload ? config->will_payload : "");
-    if (config->keepalive_s == 0)
-        mqtt->config.keepalive_s = 60;
-    if (config->receive_max > 65535)
-        mqtt->config.receive_max = 65535;
-    if (config->retry_min_ms == 0)
-        mqtt->config.retry_min_ms = 1000;
-    copy_filters(mqtt, config);
-    if (copy_servers(mqtt, config->servers, err) || check_files(mqtt, err) ||
-        read_password(mqtt, config->password_file, err)) {
+    if (mqtt_setup_init(&mqtt->setup, config, err)) {
         mqtt_free(mqtt);
         return NULL;
     }
@@ -751,7 +636,7 @@ struct mqtt *mqtt_new(const struct mqtt_config *config, const struct mqtt_handle
 
 int mqtt_start(struct mqtt *mqtt, struct err *err)
 {
-    if (MQTTAsync_create(&mqtt->anchor, mqtt->servers[0], mqtt->config.client_id,
+    if (MQTTAsync_create(&mqtt->anchor, mqtt->setup.servers[0], mqtt->setup.config.client_id,
                          MQTTCLIENT_PERSISTENCE_NONE, NULL) != MQTTASYNC_SUCCESS)
         return err_set(err, "start the MQTT library");
     errno = pthread_create(&mqtt->connector, NULL, connector_main, mqtt);
@@ -774,32 +659,13 @@ void mqtt_stop(struct mqtt *mqtt, uint32_t timeout_ms)
     mqtt->started = false;
 }
 
-static void free_list(char **list, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(list[i]);
-    free(list);
-}
-
 void mqtt_free(struct mqtt *mqtt)
 {
     if (!mqtt)
         return;
     mqtt_stop(mqtt, 0);
     MQTTAsync_destroy(&mqtt->anchor);
-    free_list(mqtt->servers, mqtt->server_count);
-    free_list(mqtt->filters, mqtt->config.filter_count);
-    free(mqtt->filter_qos);
-    free((char *)mqtt->config.client_id);
-    free((char *)mqtt->config.ca_file);
-    free((char *)mqtt->config.cert_file);
-    free((char *)mqtt->config.key_file);
-    free((char *)mqtt->config.username);
-    free((char *)mqtt->config.will_topic);
-    free((char *)mqtt->config.will_payload);
-    if (mqtt->password.data)
-        explicit_bzero(mqtt->password.data, mqtt->password.capacity);
-    buf_free(&mqtt->password);
+    mqtt_setup_free(&mqtt->setup);
     clock_free(mqtt->clock);
     pthread_cond_destroy(&mqtt->changed);
     pthread_mutex_destroy(&mqtt->lock);
