@@ -39,7 +39,30 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE archive (one INTEGER PRIMARY KEY CHECK (one = 1), length INTEGER NOT NULL);",
     /* leaves of the batch's tree whose reports it did not seal */
     "ALTER TABLE batch ADD COLUMN others BLOB",
+    "CREATE TABLE alarm_group (id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL,"
+    " cause TEXT NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,"
+    " count INTEGER NOT NULL, revision INTEGER NOT NULL, acknowledged_ms INTEGER NOT NULL DEFAULT"
+    " 0, acknowledged_by TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '');"
+    "CREATE INDEX alarm_group_open ON alarm_group (source, cause, last_ms)"
+    " WHERE acknowledged_ms = 0;"
+    "CREATE INDEX alarm_group_revision ON alarm_group (revision);"
+    "CREATE TABLE alarm (id INTEGER PRIMARY KEY, alarm_group INTEGER NOT NULL,"
+    " unix_ms INTEGER NOT NULL, serial TEXT NOT NULL, meter INTEGER NOT NULL,"
+    " sequence INTEGER NOT NULL, client TEXT NOT NULL, address TEXT NOT NULL, text TEXT NOT NULL);"
+    "CREATE INDEX alarm_of_group ON alarm (alarm_group, id);"
+    "CREATE INDEX alarm_of_serial ON alarm (serial, alarm_group) WHERE serial <> '';",
 };
+
+#define ALARM_GROUP_COLUMNS                                                                        \
+    "SELECT id, source, cause, first_ms, last_ms, count, revision, acknowledged_ms,"               \
+    " acknowledged_by, note,"                                                                      \
+    " (SELECT count(DISTINCT serial) FROM alarm WHERE alarm_group = g.id AND serial <> ''),"       \
+    " (SELECT CASE WHEN min(meter) = max(meter) THEN max(meter) ELSE 0 END FROM alarm"             \
+    "  WHERE alarm_group = g.id),"                                                                 \
+    " (SELECT CASE WHEN min(serial) = max(serial) THEN max(serial) ELSE '' END FROM alarm"         \
+    "  WHERE alarm_group = g.id),"                                                                 \
+    " (SELECT text FROM alarm WHERE alarm_group = g.id ORDER BY id DESC LIMIT 1) "                 \
+    "FROM alarm_group g "
 
 #define REPORT_COLUMNS "SELECT id, meter, sequence, state, received_ms, digest, body, batch, cause "
 
@@ -122,6 +145,31 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
                         " FROM quarantine ORDER BY id",
     [QUARANTINE_COUNT] = "SELECT count(*) FROM quarantine",
     [QUARANTINE_TRIM] = "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?",
+    [ALARM_GROUP_OPEN] = "SELECT id, count FROM alarm_group WHERE source = ? AND cause = ?"
+                         " AND last_ms >= ? AND acknowledged_ms = 0 ORDER BY last_ms DESC LIMIT 1",
+    [ALARM_GROUP_ADD] = "INSERT INTO alarm_group (source, cause, first_ms, last_ms, count,"
+                        " revision) VALUES (?1, ?2, ?3, ?3, ?4, ?5) RETURNING id",
+    [ALARM_GROUP_GROW] = "UPDATE alarm_group SET last_ms = max(last_ms, ?), count = count + ?,"
+                         " revision = ? WHERE id = ?",
+    [ALARM_GROUP_TRIM] =
+        "DELETE FROM alarm_group WHERE (SELECT count(*) FROM alarm_group) > ?1 AND id IN"
+        " (SELECT id FROM alarm_group ORDER BY acknowledged_ms = 0, id LIMIT ?2)",
+    [ALARM_GROUP_LIST] = ALARM_GROUP_COLUMNS
+    "WHERE id < ?1 AND (?2 = 0 OR (?2 = 1) = (acknowledged_ms = 0)) AND (?3 = '' OR cause = ?3)"
+    " AND (?4 = '' OR id IN (SELECT alarm_group FROM alarm WHERE serial = ?4 AND serial <> ''))"
+    " AND revision > ?5 ORDER BY id DESC LIMIT ?6",
+    [ALARM_GROUP_GET] = ALARM_GROUP_COLUMNS "WHERE id = ?",
+    [ALARM_GROUP_ACKNOWLEDGE] = "UPDATE alarm_group SET acknowledged_ms = ?, acknowledged_by = ?,"
+                                " note = ?, revision = ? WHERE id = ? AND acknowledged_ms = 0",
+    [ALARM_ADD] = "INSERT INTO alarm (alarm_group, unix_ms, serial, meter, sequence, client,"
+                  " address, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [ALARM_TRIM] = "DELETE FROM alarm WHERE alarm_group < (SELECT min(id) FROM alarm_group) OR"
+                   " alarm_group NOT IN (SELECT id FROM alarm_group)",
+    [ALARM_MEMBERS] = "SELECT unix_ms, serial, meter, sequence, client, address, text FROM alarm"
+                      " WHERE alarm_group = ? ORDER BY id DESC",
+    [ALARM_COUNTS] = "SELECT (SELECT count(*) FROM alarm_group INDEXED BY alarm_group_open"
+                     " WHERE acknowledged_ms = 0), (SELECT ifnull(max(revision), 0)"
+                     " FROM alarm_group)",
 };
 
 const struct db_schema store_schema = {
