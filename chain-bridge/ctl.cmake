@@ -33,17 +33,21 @@ amr_library(
   ctl_feed
   ctl_history
   ctl_key
+  ctl_logs
   ctl_meters
   ctl_pki
+  ctl_progress
   ctl_readings
   ctl_registry
   ctl_rows
   ctl_screen
+  ctl_serials
   ctl_server
   ctl_staff
   ctl_status
   ctl_tx
   ctl_watch
+  log_file
   pki
   LINK
   amr-chain

@@ -12,35 +12,31 @@ struct refusal {
     uint8_t reason;
 };
 
-struct batch {
-    struct eth_hash root;
-    uint16_t group;
-    uint64_t number;
-    uint64_t block;
-    uint32_t accepted;
-    uint32_t rejected;
+struct packed {
+    struct history_batch batch; /* without its records */
     struct buf records;
 };
 
 /* The transaction under way: its batches (one, unless a contract is the server) and refusals. */
 struct history {
-    history_fn *on_reading;
+    history_fn *on_batch;
     void *cookie;
     bool open;
     struct eth_hash transaction;
-    struct batch *batches;
+    struct packed *batches;
     size_t batch_count;
     struct refusal *refusals;
     size_t refusal_count;
     struct record *records; /* of the batch being handed on */
+    uint8_t *reasons;
     size_t record_count;
     size_t record_capacity;
 };
 
-struct history *history_new(history_fn *on_reading, void *cookie)
+struct history *history_new(history_fn *on_batch, void *cookie)
 {
     struct history *history = xcalloc(1, sizeof(*history));
-    history->on_reading = on_reading;
+    history->on_batch = on_batch;
     history->cookie = cookie;
     return history;
 }
@@ -62,18 +58,28 @@ void history_free(struct history *history)
     free(history->batches);
     free(history->refusals);
     free(history->records);
+    free(history->reasons);
     free(history);
 }
 
 static void take_batch(struct history *history, const struct ledger_event *event,
                        const struct chain_log *log)
 {
-    struct batch batch = {event->root,     event->group,    event->number, log->block,
-                          event->accepted, event->rejected, BUF_INIT};
-    buf_append(&batch.records, event->records.data, event->records.len);
+    struct packed packed = {
+        .batch = {.root = event->root,
+                  .transaction = log->transaction,
+                  .server = event->account,
+                  .group = event->group,
+                  .number = event->number,
+                  .block = log->block,
+                  .accepted = event->accepted,
+                  .rejected = event->rejected},
+        .records = BUF_INIT,
+    };
+    buf_append(&packed.records, event->records.data, event->records.len);
     history->batches =
         xrealloc(history->batches, (history->batch_count + 1) * sizeof(*history->batches));
-    history->batches[history->batch_count++] = batch;
+    history->batches[history->batch_count++] = packed;
 }
 
 static void take_refusal(struct history *history, const struct ledger_event *event)
@@ -93,7 +99,9 @@ static int take_record(void *cookie, const struct record *record)
         history->record_capacity = history->record_capacity > 0 ? 2 * history->record_capacity : 64;
         history->records =
             xrealloc(history->records, history->record_capacity * sizeof(*history->records));
+        history->reasons = xrealloc(history->reasons, history->record_capacity);
     }
+    history->reasons[history->record_count] = 0;
     history->records[history->record_count++] = *record;
     return 0;
 }
@@ -103,28 +111,21 @@ static bool same_key(const struct record *record, uint32_t meter, uint32_t times
     return record->meter == meter && record->reading.timestamp_s == timestamp_s;
 }
 
-static int hand_on(struct history *history, const struct batch *batch, const struct record *record,
-                   struct err *err)
-{
-    struct history_reading reading = {record->meter, record->reading, batch->number,
-                                      batch->block,  &batch->root,    &history->transaction};
-    return history->on_reading(history->cookie, &reading, err);
-}
-
 /*
  * Records of one meter and time in a row, and the refusals that name them. Where one fewer is
  * refused than there are, one was taken: those before it fell (the meter had no reading that late
  * yet), those after it are stale; so it stands behind the refusals that are not "stale".
  */
-static int hand_on_run(struct history *history, const struct batch *batch, size_t first, size_t run,
-                       size_t *refusal, struct err *err)
+static int match_run(struct history *history, const struct eth_hash *root, size_t first, size_t run,
+                     size_t *refusal, struct err *err)
 {
     const struct record *records = &history->records[first];
+    const struct refusal *refusals = &history->refusals[*refusal];
     size_t refused = 0;
     size_t before = 0;
     while (refused < run && *refusal < history->refusal_count) {
         const struct refusal *next = &history->refusals[*refusal];
-        if (!eth_hash_equal(&next->root, &batch->root) ||
+        if (!eth_hash_equal(&next->root, root) ||
             !same_key(records, next->meter, next->timestamp_s))
             break;
         if (next->reason != LEDGER_REASON_STALE && before == refused)
@@ -132,29 +133,28 @@ static int hand_on_run(struct history *history, const struct batch *batch, size_
         refused++;
         (*refusal)++;
     }
-    if (refused == run)
-        return 0;
-    if (refused + 1 != run)
+    if (refused + 1 < run)
         return err_set(err, "meter %" PRIu32 ": %zu readings of one time were taken",
                        records->meter, run - refused);
-    return hand_on(history, batch, &records[before], err);
+    for (size_t i = 0; i < run; i++) {
+        bool taken = refused < run && i == before;
+        history->reasons[first + i] =
+            taken ? 0 : refusals[refused < run && i > before ? i - 1 : i].reason;
+    }
+    return 0;
 }
 
-static int hand_on_batch(struct history *history, const struct batch *batch, size_t *refusal,
-                         struct err *err)
+static int match(struct history *history, const struct history_batch *batch, size_t *refusal,
+                 struct err *err)
 {
     size_t before = *refusal;
-    history->record_count = 0;
-    if (records_unpack(batch->records.data, batch->records.len, batch->group, take_record, history,
-                       err) != 0)
-        return -1;
     for (size_t i = 0; i < history->record_count;) {
         const struct record *record = &history->records[i];
         size_t run = 1;
         while (i + run < history->record_count &&
                same_key(&history->records[i + run], record->meter, record->reading.timestamp_s))
             run++;
-        if (hand_on_run(history, batch, i, run, refusal, err) != 0)
+        if (match_run(history, &batch->root, i, run, refusal, err) != 0)
             return -1;
         i += run;
     }
@@ -168,16 +168,27 @@ static int hand_on_batch(struct history *history, const struct batch *batch, siz
     return 0;
 }
 
+static int hand_on(struct history *history, struct packed *packed, size_t *refusal, struct err *err)
+{
+    struct history_batch *batch = &packed->batch;
+    history->record_count = 0;
+    if (records_unpack(packed->records.data, packed->records.len, batch->group, take_record,
+                       history, err) != 0 ||
+        match(history, batch, refusal, err) != 0)
+        return err_wrap(err, "batch %" PRIu64 " of group %u", batch->number,
+                        (unsigned)batch->group);
+    batch->records = history->records;
+    batch->reasons = history->reasons;
+    batch->count = history->record_count;
+    return history->on_batch(history->cookie, batch, err);
+}
+
 int history_end(struct history *history, struct err *err)
 {
     size_t refusal = 0;
     int result = 0;
-    for (size_t i = 0; i < history->batch_count && result == 0; i++) {
-        const struct batch *batch = &history->batches[i];
-        result = hand_on_batch(history, batch, &refusal, err);
-        if (result != 0)
-            err_wrap(err, "batch %" PRIu64 " of group %u", batch->number, (unsigned)batch->group);
-    }
+    for (size_t i = 0; i < history->batch_count && result == 0; i++)
+        result = hand_on(history, &history->batches[i], &refusal, err);
     forget(history);
     return result;
 }

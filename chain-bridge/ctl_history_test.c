@@ -17,13 +17,18 @@ struct seen {
     size_t count;
 };
 
-static int on_reading(void *cookie, const struct history_reading *reading, struct err *err)
+static int on_batch(void *cookie, const struct history_batch *batch, struct err *err)
 {
     struct seen *seen = cookie;
     (void)err;
-    assert_true(seen->count < TIMES);
-    seen->keys[seen->count++] =
-        (uint64_t)meter_number(reading->meter) * 1000 + reading->reading.import_wh;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct record *record = &batch->records[i];
+        if (batch->reasons[i] != 0)
+            continue;
+        assert_true(seen->count < TIMES);
+        seen->keys[seen->count++] =
+            (uint64_t)meter_number(record->meter) * 1000 + record->reading.import_wh;
+    }
     return 0;
 }
 
@@ -83,7 +88,7 @@ static void refused_readings_are_left_out(void **state)
     static const struct row NEXT[] = {{1, 1020, 11, 0}};
     (void)state;
     struct seen seen = {.count = 0};
-    struct history *history = history_new(on_reading, &seen);
+    struct history *history = history_new(on_batch, &seen);
     assert_int_equal(feed(history, 1, ROWS, AMR_COUNT(ROWS), 2, NULL), 0);
     assert_int_equal(feed(history, 2, NEXT, 1, 0, NULL), 0);
     assert_int_equal(history_end(history, NULL), 0);
@@ -109,7 +114,7 @@ static void of_two_readings_of_one_time_the_taken_one_is_found(void **state)
     };
     (void)state;
     struct seen seen = {.count = 0};
-    struct history *history = history_new(on_reading, &seen);
+    struct history *history = history_new(on_batch, &seen);
     assert_int_equal(feed(history, 1, ROWS, AMR_COUNT(ROWS), 6, NULL), 0);
     assert_int_equal(history_end(history, NULL), 0);
     assert_int_equal(seen.count, 3);
@@ -125,7 +130,7 @@ static void counts_that_do_not_add_up_are_refused(void **state)
     (void)state;
     struct seen seen = {.count = 0};
     struct err err = ERR_INIT;
-    struct history *history = history_new(on_reading, &seen);
+    struct history *history = history_new(on_batch, &seen);
     assert_int_equal(feed(history, 1, ROWS, 2, 0, NULL), 0);
     assert_int_equal(history_end(history, &err), -1);
     assert_non_null(strstr(err.text, "batch 1 of group 1"));
