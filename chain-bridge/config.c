@@ -88,7 +88,16 @@ static const struct option_row ROWS[] = {
 
 struct options *config_options(struct config *config)
 {
-    return options_new(ROWS, AMR_COUNT(ROWS), config, "AMR_BRIDGE", "amr-bridge [OPTION]...");
+    return options_new(
+        ROWS, AMR_COUNT(ROWS), config, "AMR_BRIDGE",
+        "amr-bridge --config FILE [OPTION]...\n       amr-bridge --print-archive [--archive FILE]"
+        "\n\n"
+        "take a group's meter reports from its brokers and seal them on the chain"
+        "\n\n"
+        "Every report is checked, committed to disk and then acknowledged. Batches "
+        "of\nreports go to the MeterLedger contract, one transaction each, and are "
+        "followed\nuntil they are final. SIGTERM and SIGINT end it; what is under "
+        "way goes on at the\nnext start.");
 }
 
 static int check_finality(struct config *config, struct err *err)

@@ -28,12 +28,14 @@ amr_library(
   MODULES
   ctl
   ctl_board
+  ctl_completion
   ctl_deploy
   ctl_enrol
   ctl_feed
   ctl_history
   ctl_key
   ctl_logs
+  ctl_manual
   ctl_meters
   ctl_pki
   ctl_progress
@@ -46,6 +48,7 @@ amr_library(
   ctl_staff
   ctl_status
   ctl_tx
+  ctl_verbs
   ctl_watch
   log_file
   pki
@@ -57,6 +60,18 @@ amr_library(
 add_executable(amrctl ctl_main.c)
 target_link_libraries(amrctl PRIVATE amr-ctl)
 target_compile_definitions(amrctl PRIVATE AMR_VERSION="${PROJECT_VERSION}")
+install(TARGETS amrctl)
+amr_manual(amrctl 1)
+
+set(completion ${CMAKE_BINARY_DIR}/completion/amrctl)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/completion)
+add_custom_command(
+  OUTPUT ${completion}
+  COMMAND amrctl completion bash > ${completion}
+  DEPENDS amrctl
+  VERBATIM)
+add_custom_target(amrctl-completion ALL DEPENDS ${completion})
+install(FILES ${completion} DESTINATION share/bash-completion/completions)
 
 amr_fuzz_target(chain-reply SOURCES ledger_fuzz.c CORPUS
                 ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/chain-reply LINK amr-chain)

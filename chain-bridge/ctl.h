@@ -6,7 +6,8 @@
  * and returns an exit code, with err set where that is not 0. One thread.
  *
  * Exit codes: 0 done; 1 failed at work; 2 wrong usage or configuration; 3 refused: the node serves
- * another chain, or the contract is no MeterLedger of this version.
+ * another chain, or the contract is no MeterLedger of this version; 4 the answer is no (a meter did
+ * not obey, a proof does not hold); 5 no answer in time: what was begun may still happen.
  */
 #ifndef AMR_CHAIN_BRIDGE_CTL_H
 #define AMR_CHAIN_BRIDGE_CTL_H
@@ -19,7 +20,14 @@
 #include "common/options.h"
 #include "common/signer.h"
 
-enum ctl_exit { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_REFUSED = 3 };
+enum ctl_exit {
+    CTL_DONE = 0,
+    CTL_FAILED = 1,
+    CTL_USAGE = 2,
+    CTL_REFUSED = 3,
+    CTL_NO = 4,
+    CTL_LATE = 5
+};
 
 enum ctl_needs {
     CTL_NOTHING = 0,

@@ -1,66 +1,23 @@
 /*
- * amrctl: the one command line for people. Keys, deployment, enrolment, reading back, watching.
- * ctl.h tells how a verb is made; exit codes stand there too.
+ * amrctl: the one command line for people. ctl_verbs.c lists the verbs, ctl.h tells how one is made
+ * and what the exit codes mean.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "chain-bridge/ctl.h"
-#include "chain-bridge/ctl_deploy.h"
-#include "chain-bridge/ctl_enrol.h"
-#include "chain-bridge/ctl_key.h"
-#include "chain-bridge/ctl_meters.h"
-#include "chain-bridge/ctl_pki.h"
-#include "chain-bridge/ctl_readings.h"
-#include "chain-bridge/ctl_server.h"
-#include "chain-bridge/ctl_staff.h"
-#include "chain-bridge/ctl_status.h"
-#include "chain-bridge/ctl_watch.h"
+#include "chain-bridge/ctl_manual.h"
+#include "chain-bridge/ctl_verbs.h"
 #include "common/buf.h"
 
-/* In the order of the help. */
-static const struct ctl_verb *const VERBS[] = {
-    &ctl_pki_init,      &ctl_pki_issue,   &ctl_staff_add, &ctl_staff_remove, &ctl_staff_list,
-    &ctl_key_new,       &ctl_key_import,  &ctl_key_show,  &ctl_deploy,       &ctl_server_add,
-    &ctl_server_remove, &ctl_server_list, &ctl_enrol,     &ctl_revoke,       &ctl_reopen,
-    &ctl_rotate,        &ctl_meters,      &ctl_readings,  &ctl_status,       &ctl_watch,
-};
-
-/* A verb has one word or two; ret_words says how many matched. */
-static const struct ctl_verb *find_verb(int argc, char **argv, int *ret_words)
-{
-    for (size_t i = 0; i < AMR_COUNT(VERBS); i++) {
-        const char *name = VERBS[i]->name;
-        const char *space = strchr(name, ' ');
-        size_t first = space != NULL ? (size_t)(space - name) : strlen(name);
-        if (strlen(argv[0]) != first || strncmp(argv[0], name, first) != 0)
-            continue;
-        if (space != NULL && (argc < 2 || strcmp(argv[1], space + 1) != 0))
-            continue;
-        *ret_words = space != NULL ? 2 : 1;
-        return VERBS[i];
-    }
-    return NULL;
-}
-
-/* Verbs that begin with word, or all. */
-static void print_verbs(FILE *out, const char *word)
+static void print_help(FILE *out, const char *word)
 {
     fprintf(out, "usage: amrctl VERB [options]\n\n");
-    for (size_t i = 0; i < AMR_COUNT(VERBS); i++) {
-        if (word == NULL || strncmp(VERBS[i]->name, word, strlen(word)) == 0)
-            fprintf(out, "  %-14s %s\n", VERBS[i]->name, VERBS[i]->summary);
-    }
-    fprintf(out,
-            "\namrctl help VERB tells more. Options can also stand in a file (--config) or the\n"
-            "environment (AMRCTL_RPC=...). Exit codes: 0 done, 1 failed, 2 usage, 3 refused\n"
-            "(another chain, or no MeterLedger there).\n");
-}
-
-static int complain(const char *verb, const struct err *err)
-{
-    fprintf(stderr, "amrctl %s: %s\n", verb, err->text);
-    return CTL_USAGE;
+    ctl_verbs_print(out, word);
+    fprintf(out, "\namrctl help VERB tells more, amrctl man all. Options can also stand in a file "
+                 "(--config\nFILE, AMRCTL_CONFIG) or the environment (AMRCTL_RPC=...). Exit codes: "
+                 "0 done, 1 failed,\n2 usage, 3 refused (another chain, or no MeterLedger there), "
+                 "4 the answer is no,\n5 no answer in time.\n");
 }
 
 static int run_parsed(const struct ctl_verb *verb, void *config, int argc, char **argv,
@@ -85,6 +42,7 @@ static int run_verb(const struct ctl_verb *verb, int argc, char **argv)
     struct options *options = options_new(verb->rows, verb->row_count, config, "AMRCTL", usage);
     int plain = 0;
     int code = CTL_DONE;
+    options_tolerate(options, ctl_option_known);
     switch (options_parse(options, &plain, argc, argv, &err)) {
     case OPTIONS_WRONG:
         code = CTL_USAGE;
@@ -96,7 +54,7 @@ static int run_verb(const struct ctl_verb *verb, int argc, char **argv)
         break;
     }
     if (code != CTL_DONE && err.text[0] != '\0')
-        complain(verb->name, &err);
+        fprintf(stderr, "amrctl %s: %s\n", verb->name, err.text);
     options_free(options);
     free(usage);
     free(config);
@@ -106,13 +64,13 @@ static int run_verb(const struct ctl_verb *verb, int argc, char **argv)
 static int help(int argc, char **argv)
 {
     int words = 0;
-    const struct ctl_verb *verb = argc > 0 ? find_verb(argc, argv, &words) : NULL;
+    const struct ctl_verb *verb = ctl_verb_find(argc, argv, &words);
     char help_option[] = "--help";
     char name[] = "amrctl";
     char *arguments[] = {name, help_option, NULL};
     if (verb != NULL)
         return run_verb(verb, 2, arguments);
-    print_verbs(stdout, argc > 0 ? argv[0] : NULL);
+    print_help(stdout, argc > 0 ? argv[0] : NULL);
     return CTL_DONE;
 }
 
@@ -127,9 +85,15 @@ int main(int argc, char **argv)
         puts("amr-ledger " AMR_VERSION);
         return CTL_DONE;
     }
-    const struct ctl_verb *verb = find_verb(argc - 1, argv + 1, &words);
+    if (strcmp(argv[1], "--man") == 0) {
+        ctl_manual_print(stdout);
+        return CTL_DONE;
+    }
+    const struct ctl_verb *verb = ctl_verb_find(argc - 1, argv + 1, &words);
     if (verb == NULL) {
-        fprintf(stderr, "amrctl: no verb '%.40s'; amrctl help lists them\n", argv[1]);
+        char text[300];
+        ctl_verb_complain(text, sizeof(text), argc - 1, argv + 1);
+        fprintf(stderr, "amrctl: %s\n", text);
         return CTL_USAGE;
     }
     return run_verb(verb, argc - words, argv + words);

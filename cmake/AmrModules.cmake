@@ -1,5 +1,7 @@
 # A folder's modules: each NAME is NAME.h, NAME.c and, where it exists, NAME_test.c.
 #
+#   amr_manual(PROGRAM SECTION)
+#     its manual page, as it prints it itself; installed
 #   amr_library(TARGET MODULES a b c LINK x y)
 #     static library of the modules; registers each test twice, plain and under valgrind
 #   amr_fuzz_target(NAME SOURCES x_fuzz.c CORPUS dir LINK x)
@@ -15,6 +17,18 @@ else()
   set(AMR_VALGRIND OFF)
 endif()
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
+
+function(amr_manual program section)
+  set(page ${CMAKE_BINARY_DIR}/man/${program}.${section})
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/man)
+  add_custom_command(
+    OUTPUT ${page}
+    COMMAND ${program} --man > ${page}
+    DEPENDS ${program}
+    VERBATIM)
+  add_custom_target(${program}-manual ALL DEPENDS ${page})
+  install(FILES ${page} DESTINATION share/man/man${section})
+endfunction()
 
 function(amr_unit_test name source)
   string(REPLACE "_" "-" test_name ${name})

@@ -1,14 +1,19 @@
 #include "common/options.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/file.h"
+#include "common/manual.h"
+#include "common/nearest.h"
 
 #define CONFIG_FILE_MAX 65536
+#define INCLUDES_MAX    16
 
 struct value {
     char *text;   /* as given; NULL: not set and no default */
@@ -21,6 +26,8 @@ struct options {
     void *target;
     const char *env_prefix;
     const char *usage;
+    bool (*tolerated)(const char *name); /* NULL: no name is */
+    unsigned includes;                   /* so far: no circle goes on for ever */
     struct value *values;
 };
 
@@ -119,13 +126,29 @@ static int set_row(struct options *options, size_t index, const char *text, cons
     return 0;
 }
 
+/* " (did you mean 'X'?)" */
+static void suggest(const struct options *options, const char *name, struct err *err)
+{
+    for (size_t i = 0; i < options->count && err != NULL; i++) {
+        size_t len = strlen(err->text);
+        if (nearest_is_slip(name, options->rows[i].name)) {
+            snprintf(err->text + len, sizeof(err->text) - len, " (did you mean '%s'?)",
+                     options->rows[i].name);
+            return;
+        }
+    }
+}
+
 int options_set(struct options *options, const char *name, const char *value, const char *origin,
                 struct err *err)
 {
     size_t index = find_row(options, name, strlen(name));
 
-    if (index == SIZE_MAX)
-        return err_set(err, "%s: unknown option '%.60s'", origin, name);
+    if (index == SIZE_MAX) {
+        err_set(err, "%s: unknown option '%.60s'", origin, name);
+        suggest(options, name, err);
+        return -1;
+    }
     return set_row(options, index, value, origin, err);
 }
 
@@ -165,6 +188,11 @@ void options_free(struct options *options)
     free(options);
 }
 
+void options_tolerate(struct options *options, bool (*known)(const char *name))
+{
+    options->tolerated = known;
+}
+
 static char *trim(char *text)
 {
     while (isspace((unsigned char)*text))
@@ -175,8 +203,33 @@ static char *trim(char *text)
     return text;
 }
 
+static int parse_file(struct options *options, const char *path, struct err *err);
+
+/* A file named in another one: from that one's folder, `-` before it where it may be missing. */
+static int include(struct options *options, const char *name, const char *from, const char *origin,
+                   struct err *err)
+{
+    bool optional = *name == '-';
+    const char *slash = strrchr(from, '/');
+    int len = slash != NULL ? (int)(slash - from) + 1 : 0;
+    int result = 0;
+
+    name += optional;
+    char *path = *name == '/' ? xstrdup(name) : xasprintf("%.*s%s", len, from, name);
+    if (++options->includes > INCLUDES_MAX)
+        result = err_set(err, "%s: more than %d files are included: do they include each other?",
+                         origin, INCLUDES_MAX);
+    else if (access(path, R_OK) == 0)
+        result = parse_file(options, path, err);
+    else if (!optional || errno != ENOENT)
+        result = err_errno(err, "%s: include '%s'", origin, path);
+    free(path);
+    return result;
+}
+
 /* One line `name = value`, blank or # comment. */
-static int parse_line(struct options *options, char *line, const char *origin, struct err *err)
+static int parse_line(struct options *options, char *line, const char *path, const char *origin,
+                      struct err *err)
 {
     char *start = trim(line);
 
@@ -186,7 +239,13 @@ static int parse_line(struct options *options, char *line, const char *origin, s
     if (!equals)
         return err_set(err, "%s: '%.60s' is not `name = value`", origin, start);
     *equals = '\0';
-    return options_set(options, trim(start), trim(equals + 1), origin, err);
+    char *name = trim(start), *value = trim(equals + 1);
+    if (strcmp(name, "include") == 0)
+        return include(options, value, path, origin, err);
+    if (find_row(options, name, strlen(name)) == SIZE_MAX && options->tolerated != NULL &&
+        options->tolerated(name))
+        return 0;
+    return options_set(options, name, value, origin, err);
 }
 
 static int parse_file(struct options *options, const char *path, struct err *err)
@@ -208,7 +267,7 @@ static int parse_file(struct options *options, const char *path, struct err *err
         if (end)
             *end++ = '\0';
         char *origin = xasprintf("%s:%u", path, ++number);
-        int wrong = parse_line(options, line, origin, err);
+        int wrong = parse_line(options, line, path, origin, err);
         free(origin);
         if (wrong)
             goto done;
@@ -220,9 +279,9 @@ done:
     return result;
 }
 
-static char *env_name(const struct options *options, const struct option_row *row)
+static char *env_name(const struct options *options, const char *option)
 {
-    char *name = xasprintf("%s_%s", options->env_prefix, row->name);
+    char *name = xasprintf("%s_%s", options->env_prefix, option);
 
     for (char *at = name; *at; at++)
         *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
@@ -232,7 +291,7 @@ static char *env_name(const struct options *options, const struct option_row *ro
 static int parse_environment(struct options *options, struct err *err)
 {
     for (size_t i = 0; options->env_prefix && i < options->count; i++) {
-        char *name = env_name(options, &options->rows[i]);
+        char *name = env_name(options, options->rows[i].name);
         const char *text = getenv(name);
         int wrong = text ? set_row(options, i, text, "environment", err) : 0;
         free(name);
@@ -247,9 +306,22 @@ static bool is_option(const char *argument)
     return argument[0] == '-' && argument[1] == '-' && argument[2];
 }
 
+static int parse_environment_config(struct options *options, struct err *err)
+{
+    char *name = options->env_prefix ? env_name(options, "config") : NULL;
+    const char *path = name ? getenv(name) : NULL;
+    int result = path && *path ? parse_file(options, path, err) : 0;
+    if (result)
+        err_wrap(err, "%s", name);
+    free(name);
+    return result;
+}
+
 /* --config FILE is read before everything else on the command line. */
 static int parse_config(struct options *options, int argc, char **argv, struct err *err)
 {
+    if (parse_environment_config(options, err))
+        return -1;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         const char *path = NULL;
         if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
@@ -264,6 +336,16 @@ static int parse_config(struct options *options, int argc, char **argv, struct e
     return 0;
 }
 
+static int unknown_option(const struct options *options, const char *name, size_t len,
+                          struct err *err)
+{
+    char *typed = xasprintf("%.*s", (int)len, name);
+    err_set(err, "command line: unknown option --%.60s, see --help", typed);
+    suggest(options, typed, err);
+    free(typed);
+    return -1;
+}
+
 /* argv[index] is an option: sets it and returns how many arguments it took, -1 where wrong. */
 static int parse_option(struct options *options, int argc, char **argv, int index, struct err *err)
 {
@@ -274,7 +356,7 @@ static int parse_option(struct options *options, int argc, char **argv, int inde
     if (len == 6 && strncmp(name, "config", 6) == 0)
         return name[len] ? 1 : 2;
     if (row == SIZE_MAX)
-        return err_set(err, "command line: unknown option --%.*s, see --help", (int)len, name);
+        return unknown_option(options, name, len, err);
     if (name[len] == '=')
         return set_row(options, row, name + len + 1, "command line", err) ? -1 : 1;
     if (options->rows[row].type == OPTION_TYPE_FLAG)
@@ -334,6 +416,10 @@ enum options_result options_parse(struct options *options, int *ret_argc, int ar
         puts("amr-ledger " AMR_VERSION);
         return OPTIONS_EXIT;
     }
+    if (asked_for("--man", argc, argv)) {
+        options_manual(options, stdout);
+        return OPTIONS_EXIT;
+    }
     if (parse_config(options, argc, argv, err) || parse_environment(options, err) ||
         parse_arguments(options, ret_argc, argc, argv, &dump, err))
         return OPTIONS_WRONG;
@@ -344,9 +430,9 @@ enum options_result options_parse(struct options *options, int *ret_argc, int ar
     return OPTIONS_RUN;
 }
 
-static const char *value_word(enum option_type type)
+const char *option_value_word(enum option_type type)
 {
-    static const char *const words[] = {"", " TEXT", " N", " N", " LIST"};
+    static const char *const words[] = {"", "TEXT", "N", "N", "LIST"};
 
     return words[type];
 }
@@ -357,13 +443,14 @@ void options_help(const struct options *options, FILE *out)
     fprintf(out, "  --config FILE\n      read `name = value` lines from FILE\n");
     for (size_t i = 0; i < options->count; i++) {
         const struct option_row *row = &options->rows[i];
-        fprintf(out, "  --%s%s\n      %s", row->name, value_word(row->type), row->help);
+        const char *word = option_value_word(row->type);
+        fprintf(out, "  --%s%s%s\n      %s", row->name, *word ? " " : "", word, row->help);
         if (row->fallback && *row->fallback && row->type != OPTION_TYPE_FLAG)
             fprintf(out, " (default %s)", row->fallback);
         fputc('\n', out);
     }
     fprintf(out, "  --dump-config\n      print every option, its value and where it came from\n"
-                 "  --help, --version\n");
+                 "  --help, --man, --version\n");
     if (options->env_prefix)
         fprintf(out, "\nEach option can also stand in the environment, as %s_NAME.\n",
                 options->env_prefix);
@@ -378,4 +465,31 @@ void options_dump(const struct options *options, FILE *out)
         else
             fprintf(out, "# not set\n# %s =\n", options->rows[i].name);
     }
+}
+
+/* The usage's parts are what a manual page has, too. */
+void options_manual(const struct options *options, FILE *out)
+{
+    const char *blank = strstr(options->usage, "\n\n");
+    const char *summary = blank ? blank + 2 : "";
+    const char *more = strstr(summary, "\n\n");
+    char *program = xasprintf("%.*s", (int)strcspn(options->usage, " \n"), options->usage);
+    char *synopsis = xasprintf("%.*s", (int)(blank ? blank - options->usage : 0), options->usage);
+    char *line = xasprintf("%.*s", (int)(more ? more - summary : (long)strlen(summary)), summary);
+    struct manual manual = {
+        .program = program,
+        .section = "8",
+        .summary = line,
+        .synopsis = synopsis,
+        .description = more ? more + 2 : NULL,
+        .env_prefix = options->env_prefix,
+        .see_also = "amrctl(1), amr-bridge(8), amr-meter(8), mosquitto(8)",
+    };
+    manual_begin(out, &manual);
+    manual_section(out, "OPTIONS");
+    manual_rows(out, options->rows, options->count);
+    manual_end(out, &manual);
+    free(program);
+    free(synopsis);
+    free(line);
 }

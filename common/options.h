@@ -11,7 +11,9 @@
  * (PREFIX_BATCH_AGE_MS), command line (--batch-age-ms 500 or --batch-age-ms=500; a flag without a
  * value is true). Unknown names, values that do not parse or are out of range: refused, naming
  * where they stand (file:line, environment, command line). Strings are owned by the options handle
- * and live until options_free.
+ * and live until options_free. In a file, `include = FILE` reads another one there, named from the
+ * folder of the first; `include = -FILE` passes it over where it is missing. PREFIX_CONFIG in the
+ * environment names a file that is read before those of --config.
  */
 #ifndef AMR_COMMON_OPTIONS_H
 #define AMR_COMMON_OPTIONS_H
@@ -67,18 +69,21 @@ struct options;
 /** What the caller does next. */
 enum options_result {
     OPTIONS_RUN,  /* go on */
-    OPTIONS_EXIT, /* --help, --version or --dump-config was answered on stdout: exit 0 */
+    OPTIONS_EXIT, /* --help, --version, --man or --dump-config was answered on stdout: exit 0 */
     OPTIONS_WRONG /* err says what; exit 2 */
 };
 
 /**
  * target is the struct that the rows' offsets are in; it gets the defaults here (texts without one
  * become NULL, numbers without one stay as they are). env_prefix such as
- * "AMR_BRIDGE", or NULL for no environment. usage is the line(s) after "usage: ".
+ * "AMR_BRIDGE", or NULL for no environment. usage is the line(s) after "usage: ", a blank line, one
+ * line that tells what the program does, and where there is more to say a blank line and that.
  */
 struct options *options_new(const struct option_row *rows, size_t count, void *target,
                             const char *env_prefix, const char *usage) AMR_NODISCARD;
 void options_free(struct options *options);
+/** Configuration files may hold these names, too: they are for other users of the same file. */
+void options_tolerate(struct options *options, bool (*known)(const char *name));
 
 /**
  * Reads --config FILE, the environment and the command line. Arguments that are not options are
@@ -94,6 +99,10 @@ int options_set(struct options *options, const char *name, const char *value, co
 
 /** Usage, then a line or two per option with its default. */
 void options_help(const struct options *options, FILE *out);
+/** The manual page of a daemon with these options, as roff. */
+void options_manual(const struct options *options, FILE *out);
+/** "TEXT", "N", "LIST" or "". */
+const char *option_value_word(enum option_type type);
 /** Every option as `name = value` under a comment that tells its origin: a valid file again. */
 void options_dump(const struct options *options, FILE *out);
 

@@ -192,6 +192,99 @@ static void numbers_are_whole_and_within_their_range(void **state)
     assert_int_equal(parse_u64(&value, "0x1", 0, 9, NULL), -1);
 }
 
+static void write_file(const char *path, const char *text)
+{
+    assert_int_equal(file_replace(path, 0600, text, strlen(text), NULL), 0);
+}
+
+static void a_file_includes_others_from_its_own_folder(void **state)
+{
+    struct config config;
+    struct options *options = fresh(&config);
+    struct err err = ERR_INIT;
+    char *path = test_path(*state, "outer.conf");
+    char *inner = test_path(*state, "inner.conf");
+    char *words[] = {(char *)"--config", path, NULL};
+    int argc = 0;
+
+    write_file(path, "window = 2\ninclude = inner.conf\ninclude = -missing.conf\nchain-id = 7\n");
+    write_file(inner, "window = 3\nchain-id = 6\n");
+    assert_int_equal(parse(options, &argc, &err, words), OPTIONS_RUN);
+    assert_int_equal(config.window, 3);
+    assert_int_equal(config.chain_id, 7);
+    options_free(options);
+    free(path);
+    free(inner);
+}
+
+static void an_included_file_that_is_missing_or_includes_itself_is_refused(void **state)
+{
+    struct config config;
+    struct options *options = fresh(&config);
+    struct err err = ERR_INIT;
+    char *path = test_path(*state, "a.conf");
+    char *circle = test_path(*state, "b.conf");
+    char *words[] = {(char *)"--config", path, NULL};
+    int argc = 0;
+
+    write_file(path, "include = missing.conf\n");
+    assert_int_equal(parse(options, &argc, &err, words), OPTIONS_WRONG);
+    assert_non_null(strstr(err.text, "a.conf:1"));
+    assert_non_null(strstr(err.text, "missing.conf"));
+    write_file(circle, "include = b.conf\ninclude = b.conf\n");
+    words[1] = circle;
+    assert_int_equal(parse(options, &argc, &err, words), OPTIONS_WRONG);
+    assert_non_null(strstr(err.text, "do they include each other?"));
+    options_free(options);
+    free(path);
+    free(circle);
+}
+
+static bool known_elsewhere(const char *name)
+{
+    return strcmp(name, "group") == 0;
+}
+
+static void a_file_may_hold_names_that_others_know_and_the_command_line_may_not(void **state)
+{
+    struct config config;
+    struct options *options = fresh(&config);
+    struct err err = ERR_INIT;
+    char *path = test_path(*state, "a.conf");
+    char *words[] = {(char *)"--config", path, NULL};
+    char *line[] = {(char *)"--group", (char *)"4", NULL};
+    int argc = 0;
+
+    options_tolerate(options, known_elsewhere);
+    write_file(path, "group = 4\nwindow = 5\n");
+    assert_int_equal(parse(options, &argc, &err, words), OPTIONS_RUN);
+    assert_int_equal(config.window, 5);
+    assert_int_equal(parse(options, &argc, &err, line), OPTIONS_WRONG);
+    options_free(options);
+    free(path);
+}
+
+static void the_environment_names_a_file_and_a_slip_is_told(void **state)
+{
+    struct config config;
+    struct options *options = fresh(&config);
+    struct err err = ERR_INIT;
+    char *path = test_path(*state, "a.conf");
+    char *words[] = {NULL};
+    char *slip[] = {(char *)"--windwo", (char *)"4", NULL};
+    int argc = 0;
+
+    write_file(path, "window = 6\n");
+    setenv("AMR_TEST_CONFIG", path, 1);
+    assert_int_equal(parse(options, &argc, &err, words), OPTIONS_RUN);
+    assert_int_equal(config.window, 6);
+    unsetenv("AMR_TEST_CONFIG");
+    assert_int_equal(parse(options, &argc, &err, slip), OPTIONS_WRONG);
+    assert_non_null(strstr(err.text, "--windwo, see --help (did you mean 'window'?)"));
+    options_free(options);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +295,10 @@ int main(void)
         cmocka_unit_test(a_dump_is_a_valid_file_that_tells_origins),
         cmocka_unit_test(help_lists_every_row),
         cmocka_unit_test(numbers_are_whole_and_within_their_range),
+        cmocka_unit_test(a_file_includes_others_from_its_own_folder),
+        cmocka_unit_test(an_included_file_that_is_missing_or_includes_itself_is_refused),
+        cmocka_unit_test(a_file_may_hold_names_that_others_know_and_the_command_line_may_not),
+        cmocka_unit_test(the_environment_names_a_file_and_a_slip_is_told),
     };
 
     return cmocka_run_group_tests(tests, test_dir_setup, test_dir_teardown);

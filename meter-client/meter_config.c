@@ -64,9 +64,11 @@ struct options *config_options(struct config *config)
     return options_new(ROWS, AMR_COUNT(ROWS), config, "AMR_METER",
                        "amr-meter [run] [--config FILE] [options]\n"
                        "       amr-meter init --dir DIR --serial SERIAL\n"
-                       "       amr-meter export --store FILE\n"
-                       "exit codes: 0 ok, 1 failed at work, 2 usage or configuration, 3 refused to "
-                       "start");
+                       "       amr-meter export --store FILE\n\n"
+                       "read a meter, sign its readings and keep them until they are sealed\n\n"
+                       "init makes the meter's keys and the request for its certificate. run "
+                       "measures,\nsigns, stores and sends. export prints the store's reports as "
+                       "JSON, one a line.");
 }
 
 int config_check(const struct config *config, struct err *err)
