@@ -28,6 +28,7 @@ struct notices {
     /** source and unix_ms are filled in by the implementation. */
     void (*alarm)(void *cookie, const struct alarm *alarm);
     void (*batch)(void *cookie, const struct batch_notice *batch);
+    void (*command)(void *cookie, const char *serial, const struct command *command);
     void *cookie;
 };
 

@@ -233,6 +233,17 @@ static void publish_receipt(void *cookie, const char *serial, const struct recei
     buf_free(&payload);
 }
 
+static void publish_command(void *cookie, const char *serial, const struct command *command)
+{
+    struct outlet *outlet = cookie;
+    struct buf payload = BUF_INIT;
+    char topic[TOPIC_MAX];
+    topic_format(topic, outlet->config.group, serial, TOPIC_COMMAND);
+    payload_command_print(&payload, command);
+    publish(outlet, topic, payload.data, payload.len, false);
+    buf_free(&payload);
+}
+
 /* Called with the lock held. */
 static struct cause_rate *find_rate(struct outlet *outlet, const char *cause)
 {
@@ -320,6 +331,7 @@ struct notices outlet_notices(struct outlet *outlet)
     return (struct notices){.receipt = publish_receipt,
                             .alarm = publish_alarm,
                             .batch = publish_batch,
+                            .command = publish_command,
                             .cookie = outlet};
 }
 

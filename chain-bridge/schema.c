@@ -51,6 +51,22 @@ static const char *const MIGRATIONS[] = {
     " sequence INTEGER NOT NULL, client TEXT NOT NULL, address TEXT NOT NULL, text TEXT NOT NULL);"
     "CREATE INDEX alarm_of_group ON alarm (alarm_group, id);"
     "CREATE INDEX alarm_of_serial ON alarm (serial, alarm_group) WHERE serial <> '';",
+    /* command.state as enum command_state; tx.kind as enum tx_kind; meter.open: what the meter
+     * said last. The contract's log is read again, for the commands in it. */
+    "CREATE TABLE command (meter INTEGER NOT NULL, id INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    " argument INTEGER NOT NULL, not_after INTEGER NOT NULL, signature BLOB NOT NULL,"
+    " operator BLOB, state INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+    " block INTEGER NOT NULL DEFAULT 0, outcome INTEGER NOT NULL DEFAULT 0,"
+    " outcome_s INTEGER NOT NULL DEFAULT 0, result BLOB, recorded INTEGER NOT NULL DEFAULT 0,"
+    " recorded_block INTEGER NOT NULL DEFAULT 0, text TEXT NOT NULL DEFAULT '', nonce INTEGER,"
+    " retry_ms INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (meter, id)) WITHOUT ROWID;"
+    "CREATE INDEX command_open ON command (state, meter, id) WHERE state IN (0, 1, 2);"
+    "CREATE INDEX command_created ON command (created_ms);"
+    "ALTER TABLE tx ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE tx ADD COLUMN meter INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE tx ADD COLUMN command INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE meter ADD COLUMN open INTEGER NOT NULL DEFAULT 0;"
+    "DELETE FROM cursor",
 };
 
 #define ALARM_GROUP_COLUMNS                                                                        \
@@ -64,6 +80,9 @@ static const char *const MIGRATIONS[] = {
     " (SELECT text FROM alarm WHERE alarm_group = g.id ORDER BY id DESC LIMIT 1) "                 \
     "FROM alarm_group g "
 
+#define COMMAND_COLUMNS                                                                            \
+    "SELECT meter, id, kind, argument, not_after, signature, operator, state, created_ms, block,"  \
+    " outcome, outcome_s, result, recorded, recorded_block, text FROM command "
 #define REPORT_COLUMNS "SELECT id, meter, sequence, state, received_ms, digest, body, batch, cause "
 
 static const char *const STATEMENTS[STORE_STATEMENTS] = {
@@ -130,15 +149,53 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [BATCH_LAST] = "SELECT max(id) FROM batch",
     [BATCH_STATE] = "UPDATE batch SET state = ? WHERE id = ?",
     [BATCH_FIRST_HALTED] = "SELECT min(id) FROM batch WHERE state = 2",
-    [TX_ADD] =
-        "INSERT INTO tx (nonce, batch, open, gas_limit, data, raw) VALUES (?, ?, 1, ?, ?, ?)",
-    [TX_OPEN] = "SELECT nonce, batch, gas_limit, data, raw FROM tx WHERE open = 1 ORDER BY nonce",
+    [TX_ADD] = "INSERT INTO tx (nonce, batch, open, gas_limit, data, raw, kind, meter, command)"
+               " VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)",
+    [TX_OPEN] = "SELECT nonce, batch, gas_limit, data, raw, kind, meter, command FROM tx"
+                " WHERE open = 1 ORDER BY nonce",
     [TX_LAST_NONCE] = "SELECT max(nonce) FROM tx",
     [TX_REPLACE] = "UPDATE tx SET raw = ? WHERE nonce = ?",
     [TX_DONE] = "UPDATE tx SET open = 0, data = NULL, raw = NULL WHERE nonce = ?",
     [ATTEMPT_ADD] = "INSERT INTO attempt (nonce, hash, tip, max_fee, created_ms)"
                     " VALUES (?, ?, ?, ?, ?)",
     [ATTEMPT_OF] = "SELECT hash, tip, max_fee, created_ms FROM attempt WHERE nonce = ? ORDER BY id",
+    [COMMAND_GET] = COMMAND_COLUMNS "WHERE meter = ? AND id = ?",
+    [COMMAND_EACH] = COMMAND_COLUMNS "ORDER BY created_ms DESC, meter, id DESC LIMIT ?",
+    [COMMAND_EACH_OF] = COMMAND_COLUMNS "WHERE meter = ? ORDER BY id DESC LIMIT ?",
+    [COMMAND_WAITING] =
+        COMMAND_COLUMNS "WHERE state = 1 AND id = (SELECT min(id) FROM command AS other"
+                        " WHERE other.state = 1 AND other.meter = command.meter)",
+    [COMMAND_WAITING_OF] = COMMAND_COLUMNS "WHERE state = 1 AND meter = ? ORDER BY id LIMIT 1",
+    [COMMAND_RELAY] =
+        "INSERT INTO command (meter, id, kind, argument, not_after, signature, state, created_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT (meter, id) DO UPDATE SET"
+        " kind = excluded.kind, argument = excluded.argument, not_after = excluded.not_after,"
+        " signature = excluded.signature, created_ms = excluded.created_ms, state = 0, text = '',"
+        " retry_ms = 0 WHERE state = 5",
+    [COMMAND_ISSUE] =
+        "INSERT INTO command (meter, id, kind, argument, not_after, signature, operator, state,"
+        " created_ms, block) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT (meter, id)"
+        " DO UPDATE SET kind = excluded.kind, argument = excluded.argument,"
+        " not_after = excluded.not_after, signature = excluded.signature,"
+        " operator = excluded.operator, block = excluded.block,"
+        " state = CASE WHEN state IN (0, 5) THEN 1 ELSE state END, text = ''",
+    [COMMAND_RECORD] = "UPDATE command SET recorded = ?, recorded_block = ?, state = 3, text = ''"
+                       " WHERE meter = ? AND id = ?",
+    /* `accepted` only where nothing was said yet; a final outcome only once */
+    [COMMAND_ANSWER] =
+        "UPDATE command SET outcome = ?1, outcome_s = ?2, result = ?3, retry_ms = 0,"
+        " state = CASE WHEN state IN (1, 4, 6) THEN 2 ELSE state END WHERE meter = ?4 AND id = ?5"
+        " AND state NOT IN (0, 5) AND (outcome = 0 OR (outcome = 1 AND ?1 <> 1) OR state = 6)",
+    [COMMAND_LAPSE] = "UPDATE command SET state = 4 WHERE state = 1 AND not_after < ?",
+    [COMMAND_DUE] = COMMAND_COLUMNS "WHERE nonce IS NULL AND retry_ms <= ?1 AND (state = 0 OR"
+                                    " (state = 2 AND (outcome <> 1 OR not_after < ?2)))"
+                                    " AND state IN (0, 1, 2) ORDER BY state DESC, meter, id"
+                                    " LIMIT 1",
+    [COMMAND_CLAIM] = "UPDATE command SET nonce = ? WHERE meter = ? AND id = ? AND nonce IS NULL",
+    [COMMAND_END] = "UPDATE command SET state = ?, text = ?, retry_ms = ?, nonce = NULL"
+                    " WHERE meter = ? AND id = ?",
+    [COMMAND_COUNTS] = "SELECT state, count(*) FROM command WHERE state IN (0, 1, 2)"
+                       " GROUP BY state",
     [QUARANTINE_ADD] = "INSERT INTO quarantine (received_ms, cause, text, topic, meter, sequence,"
                        " payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
     [QUARANTINE_EACH] = "SELECT received_ms, cause, text, topic, meter, sequence, payload"

@@ -32,6 +32,8 @@ enum status_number {
     STATUS_REORGS,    /* batches put back by a reorganisation since the start */
     STATUS_REVERTS,   /* since the start */
     STATUS_HALTED,    /* 1 while a reverted batch is being taken apart */
+    STATUS_COMMANDS,  /* issued, the meter has not answered */
+    STATUS_RESULTS,   /* commands and results that wait for the chain */
     STATUS_HEAD,      /* block number */
     STATUS_REGISTRY_BLOCK,
     STATUS_BALANCE_GWEI,

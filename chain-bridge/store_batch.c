@@ -34,7 +34,18 @@ static int add_tx(struct store *store, const struct tx_row *tx, struct err *err)
     db_bind_u64(stmt, 2, tx->gas_limit);
     db_bind_blob(stmt, 3, tx->data.data, tx->data.len);
     db_bind_blob(stmt, 4, tx->raw.data, tx->raw.len);
+    db_bind_u64(stmt, 5, tx->kind);
+    db_bind_u64(stmt, 6, tx->meter);
+    db_bind_u64(stmt, 7, tx->command);
     return db_run(stmt, err);
+}
+
+int store_tx_add(struct store *store, const struct tx_row *tx, const struct tx_attempt *attempt,
+                 struct err *err)
+{
+    if (add_tx(store, tx, err) < 0)
+        return -1;
+    return add_attempt(store, tx->nonce, attempt, err);
 }
 
 /* An id that belongs to nothing yet: one above the last. */
@@ -78,8 +89,7 @@ static int claim_report(struct store *store, const struct batch_claim *claim, si
 static int claim_all(struct store *store, struct batch_claim *claim, struct err *err)
 {
     if (next_batch_id(store, &claim->tx.batch, err) < 0 || add_batch(store, claim, err) < 0 ||
-        add_tx(store, &claim->tx, err) < 0 ||
-        add_attempt(store, claim->tx.nonce, &claim->attempt, err) < 0)
+        store_tx_add(store, &claim->tx, &claim->attempt, err) < 0)
         return -1;
     for (size_t i = 0; i < claim->report_count; i++)
         if (claim_report(store, claim, i, err) < 0)
@@ -170,7 +180,10 @@ int store_tx_open(struct store *store, void (*on_tx)(void *cookie, struct tx_row
     while ((step = db_step(stmt, err)) == 1) {
         struct tx_row row = {.nonce = db_column_u64(stmt, 0),
                              .batch = db_column_u64(stmt, 1),
-                             .gas_limit = db_column_u64(stmt, 2)};
+                             .gas_limit = db_column_u64(stmt, 2),
+                             .kind = (enum tx_kind)db_column_u64(stmt, 5),
+                             .meter = (uint32_t)db_column_u64(stmt, 6),
+                             .command = db_column_u64(stmt, 7)};
         take_blob(&row.data, stmt, 3);
         take_blob(&row.raw, stmt, 4);
         on_tx(cookie, &row);
@@ -271,7 +284,7 @@ int store_batch_put_others(struct store *store, uint64_t batch, const struct buf
     return db_run(stmt, err);
 }
 
-static int tx_done(struct store *store, uint64_t nonce, struct err *err)
+int store_tx_done(struct store *store, uint64_t nonce, struct err *err)
 {
     struct db_stmt *stmt = db_stmt(store_db(store), TX_DONE);
     db_bind_u64(stmt, 0, nonce);
@@ -304,7 +317,7 @@ int store_batch_seal(struct store *store, uint64_t batch, uint64_t nonce,
     db_bind_u64(stmt, 0, batch);
     if (db_run(stmt, err) < 0 || put_outcome(store, batch, outcome, now_ms, err) < 0)
         return -1;
-    return tx_done(store, nonce, err);
+    return store_tx_done(store, nonce, err);
 }
 
 /* 0: not known yet. */
@@ -355,7 +368,7 @@ static int halt(struct store *store, uint64_t batch, uint64_t nonce, struct err 
 {
     if (set_batch_state(store, batch, BATCH_HALTED, err) < 0)
         return -1;
-    return tx_done(store, nonce, err);
+    return store_tx_done(store, nonce, err);
 }
 
 int store_batch_halt(struct store *store, uint64_t batch, uint64_t nonce, struct err *err)

@@ -23,9 +23,14 @@ struct tx_attempt {
     uint64_t created_ms;
 };
 
+enum tx_kind { TX_BATCH, TX_ISSUE, TX_RESULT };
+
 struct tx_row {
     uint64_t nonce;
-    uint64_t batch;
+    enum tx_kind kind;
+    uint64_t batch; /* TX_BATCH */
+    uint32_t meter; /* the others: whose command, and its id */
+    uint64_t command;
     uint64_t gas_limit;
     struct buf data; /* calldata, for signing again with other fees */
     struct buf raw;  /* the youngest attempt, signed */
@@ -64,6 +69,10 @@ int store_tx_open(struct store *store, void (*on_tx)(void *cookie, struct tx_row
 int store_tx_attempts(struct store *store, uint64_t nonce,
                       void (*on_attempt)(void *cookie, const struct tx_attempt *attempt),
                       void *cookie, struct err *err) AMR_NODISCARD;
+/** In the caller's transaction: a transaction of whatever kind, and its end. */
+int store_tx_add(struct store *store, const struct tx_row *tx, const struct tx_attempt *attempt,
+                 struct err *err) AMR_NODISCARD;
+int store_tx_done(struct store *store, uint64_t nonce, struct err *err) AMR_NODISCARD;
 int store_tx_next_nonce(struct store *store, uint64_t *ret_nonce, bool *ret_any,
                         struct err *err) AMR_NODISCARD;
 

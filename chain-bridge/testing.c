@@ -111,9 +111,19 @@ static void hear_batch(void *cookie, const struct batch_notice *batch)
     pthread_mutex_unlock(&heard->lock);
 }
 
+static void hear_command(void *cookie, const char *serial, const struct command *command)
+{
+    struct heard *heard = cookie;
+    (void)serial;
+    pthread_mutex_lock(&heard->lock);
+    if (heard->command_count < HEARD_MAX)
+        heard->commands[heard->command_count++] = *command;
+    pthread_mutex_unlock(&heard->lock);
+}
+
 struct notices bench_notices(struct bench *bench)
 {
-    return (struct notices){hear_receipt, hear_alarm, hear_batch, &bench->heard};
+    return (struct notices){hear_receipt, hear_alarm, hear_batch, hear_command, &bench->heard};
 }
 
 bool heard_alarm(struct heard *heard, const char *cause)

@@ -26,6 +26,8 @@ struct heard {
     size_t alarm_count;
     struct batch_notice batches[HEARD_MAX];
     size_t batch_count;
+    struct command commands[HEARD_MAX];
+    size_t command_count;
 };
 
 struct bench {
