@@ -4,6 +4,7 @@ amr_library(
   amr-chain
   MODULES
   archive_reader
+  proof
   report_blob
   rpc
   rpc_link
@@ -73,6 +74,8 @@ add_custom_command(
 add_custom_target(amrctl-completion ALL DEPENDS ${completion})
 install(FILES ${completion} DESTINATION share/bash-completion/completions)
 
+amr_fuzz_target(proof SOURCES proof_fuzz.c CORPUS ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/proof LINK
+                amr-chain)
 amr_fuzz_target(chain-reply SOURCES ledger_fuzz.c CORPUS
                 ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/chain-reply LINK amr-chain)
 amr_fuzz_target(pki-request SOURCES pki_fuzz.c CORPUS
