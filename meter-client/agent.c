@@ -2,22 +2,79 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "meter-client/agent_outbox.h"
 #include "meter-client/agent_readings.h"
 #include "meter-client/agent_receipts.h"
 
-int agent_add_event(struct agent *agent, uint16_t code, uint32_t timestamp_s, struct err *err)
+#define STORE_RETRY_MS 1000
+
+/* WHAT MUST GET INTO THE STORE */
+
+void agent_store_trouble(struct agent *agent, const struct err *why)
+{
+    agent->store_retry_ms = clock_mono_ms(agent->parts.clock) + STORE_RETRY_MS;
+    if (agent->store_failed)
+        return;
+    agent->store_failed = true;
+    log_unusual(agent->parts.log, "store fails, trying again: %s", why->text);
+    agent_add_event(agent, EVENT_MEMORY, clock_unix_s(agent->parts.clock));
+}
+
+static int store_event(struct agent *agent, const struct waiting_event *waiting, struct err *err)
 {
     struct meter_event event = {.meter = agent->config.meter,
                                 .sequence = meter_store_next_event(agent->parts.store),
-                                .timestamp_s = timestamp_s,
-                                .code = code};
+                                .timestamp_s = waiting->timestamp_s,
+                                .code = waiting->code};
     struct eth_hash digest;
 
     eip712_event(agent->parts.domain, &digest, &event);
     signer_sign(agent->parts.signer, &event.signature, &digest);
     return meter_store_add_event(agent->parts.store, &event, err);
+}
+
+static int store_waiting(struct agent *agent, struct err *err)
+{
+    while (agent->waiting_count > 0) {
+        if (store_event(agent, &agent->waiting[0], err))
+            return -1;
+        memmove(agent->waiting, agent->waiting + 1,
+                --agent->waiting_count * sizeof(agent->waiting[0]));
+    }
+    if (agent->registers_changed &&
+        meter_store_keep_registers(agent->parts.store, &agent->registers, err))
+        return -1;
+    agent->registers_changed = false;
+    return agent_save_readings(agent, err);
+}
+
+bool agent_flush(struct agent *agent)
+{
+    struct err err = ERR_INIT;
+    uint64_t now_ms = clock_mono_ms(agent->parts.clock);
+
+    if (agent->store_failed && now_ms < agent->store_retry_ms)
+        return false;
+    if (store_waiting(agent, &err)) {
+        agent_store_trouble(agent, &err);
+        return false;
+    }
+    if (agent->store_failed)
+        log_info(agent->parts.log, "store works again");
+    agent->store_failed = false;
+    return true;
+}
+
+void agent_add_event(struct agent *agent, uint16_t code, uint32_t timestamp_s)
+{
+    if (agent->waiting_count == EVENTS_WAITING) {
+        log_unusual(agent->parts.log, "too many events wait, one is lost code=%u", (unsigned)code);
+        return;
+    }
+    agent->waiting[agent->waiting_count++] = (struct waiting_event){code, timestamp_s};
+    agent_flush(agent);
 }
 
 /* WHAT HAPPENED */
@@ -82,8 +139,8 @@ static int read_now(void *cookie, struct err *err)
         return err_set(err, "there is a reading of this second");
     if (!agent_measured_at(agent, now_s))
         return err_set(err, "the source is silent");
-    if (agent_take_reading(agent, now_s, err) ||
-        (agent->report.count && agent_make_report(agent, err)))
+    agent_take_reading(agent, now_s);
+    if (agent->report.count && agent_make_report(agent, err))
         return -1;
     return agent->made > made ? 0 : err_set(err, "the source's registers are not usable");
 }
@@ -102,14 +159,17 @@ static int set_interval(void *cookie, uint32_t interval_s, struct err *err)
     agent->config.interval_s = interval_s;
     agent->boundary_s = agent_boundary_after(agent, now_s);
     agent_send_birth(agent);
-    return agent_add_event(agent, EVENT_CONFIG_CHANGE, now_s, err);
+    agent_add_event(agent, EVENT_CONFIG_CHANGE, now_s);
+    return 0;
 }
 
 static int tell_event(void *cookie, uint16_t code, struct err *err)
 {
     struct agent *agent = cookie;
 
-    return agent_add_event(agent, code, clock_unix_s(agent->parts.clock), err);
+    (void)err;
+    agent_add_event(agent, code, clock_unix_s(agent->parts.clock));
+    return 0;
 }
 
 int agent_command(struct agent *agent, const void *payload, size_t len, struct err *err)
@@ -125,12 +185,15 @@ int agent_confirm(struct agent *agent, struct err *err)
 
 /* TIME */
 
-int agent_tick(struct agent *agent, struct err *err)
+void agent_tick(struct agent *agent)
 {
-    if (agent_check_clock(agent, err) || agent_cut_readings(agent, err) ||
-        agent_maintain(agent, err))
-        return -1;
-    return agent_send_all(agent, err);
+    struct err err = ERR_INIT;
+
+    agent_check_clock(agent);
+    agent_cut_readings(agent);
+    agent_flush(agent);
+    if (agent_maintain(agent, &err) || agent_send_all(agent, &err))
+        agent_store_trouble(agent, &err);
 }
 
 uint64_t agent_boundary_ms(const struct agent *agent)
@@ -144,6 +207,8 @@ uint64_t agent_due_ms(const struct agent *agent)
     uint64_t ack_ms =
         agent->progress_ms + ((uint64_t)agent->config.ack_timeout_ms << agent->backoff);
 
+    if (agent->store_failed && agent->store_retry_ms < due_ms)
+        due_ms = agent->store_retry_ms;
     if (!agent->connected)
         return due_ms;
     if (agent->inflight && ack_ms < due_ms)
@@ -184,17 +249,18 @@ static int restore(struct agent *agent, struct err *err)
     }
     if (meter_store_last(store, &agent->last, err) ||
         meter_store_pending(store, agent->report.readings, &agent->report.count, err) ||
-        meter_store_interval(store, &interval_before_s, agent->config.interval_s, err) ||
-        agent_add_event(agent, EVENT_POWER_UP, now_s, err))
+        meter_store_interval(store, &interval_before_s, agent->config.interval_s, err))
         return -1;
-    if (interval_before_s && interval_before_s != agent->config.interval_s &&
-        agent_add_event(agent, EVENT_CONFIG_CHANGE, now_s, err))
-        return -1;
+    agent->saved = agent->report.count;
+    agent_add_event(agent, EVENT_POWER_UP, now_s);
+    if (interval_before_s && interval_before_s != agent->config.interval_s)
+        agent_add_event(agent, EVENT_CONFIG_CHANGE, now_s);
     /* Were there ever more than one report takes, the older ones go first. */
     while (agent->report.count == REPORT_READINGS_MAX) {
         if (agent_make_report(agent, err) ||
             meter_store_pending(store, agent->report.readings, &agent->report.count, err))
             return -1;
+        agent->saved = agent->report.count;
     }
     return 0;
 }

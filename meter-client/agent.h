@@ -76,8 +76,8 @@ int agent_command(struct agent *agent, const void *payload, size_t len,
 /** A person at the meter confirms a reconnection that is armed. */
 int agent_confirm(struct agent *agent, struct err *err) AMR_NODISCARD;
 
-/** Does what is due. Fails only where the store does: then nothing may go on. */
-int agent_tick(struct agent *agent, struct err *err) AMR_NODISCARD;
+/** Does what is due. Where the store fails (a full disk) it waits in memory and tries again. */
+void agent_tick(struct agent *agent);
 /** Wall time of the next boundary, in ms since 1970. */
 uint64_t agent_boundary_ms(const struct agent *agent);
 /** Monotonic time of everything else; UINT64_MAX: none. */

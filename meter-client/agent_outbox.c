@@ -110,7 +110,8 @@ static int send_telemetry(struct agent *agent, struct err *err)
                                   .made = agent->made,
                                   .rollback = agent->rollback,
                                   .gaps = agent->gaps,
-                                  .resent = agent->resent};
+                                  .resent = agent->resent,
+                                  .alarms = agent_alarms(agent)};
     struct buf payload = BUF_INIT;
     uint64_t now_ms = clock_mono_ms(agent->parts.clock);
 
@@ -129,9 +130,6 @@ int agent_send_all(struct agent *agent, struct err *err)
 {
     if (!agent->connected)
         return 0;
-    /* What waited for the connection, and is a report's worth now. */
-    if (agent->report.count >= agent_report_size(agent) && agent_make_report(agent, err))
-        return -1;
     if (send_events(agent, err) || send_results(agent, err) || send_telemetry(agent, err))
         return -1;
     check_timeout(agent);

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "meter-client/messages.h"
+
 #define CLOCK_VALID_S   1600000000u /* a wall clock before 2020 was never set */
 #define CLOCK_JUMP_MS   2000
 #define CLOCK_UNSURE_MS 3600000 /* readings are marked for so long after a jump */
@@ -31,6 +33,7 @@ int agent_make_report(struct agent *agent, struct err *err)
     log_debug(agent->parts.log, "report stored sequence=%" PRIu32 " readings=%" PRIu32,
               report->sequence, report->count);
     report->count = 0;
+    agent->saved = 0;
     return 0;
 }
 
@@ -44,38 +47,49 @@ bool agent_all_made(const struct agent *agent)
     return agent->config.count && agent->made >= agent->config.count;
 }
 
-static int add_reading(struct agent *agent, const struct reading *reading, struct err *err)
+int agent_save_readings(struct agent *agent, struct err *err)
+{
+    const struct report *report = &agent->report;
+
+    if (report->count >= agent_report_size(agent) || (report->count && agent_all_made(agent)))
+        return agent_make_report(agent, err);
+    for (; agent->saved < report->count; agent->saved++) {
+        if (meter_store_add_reading(agent->parts.store, &report->readings[agent->saved], err))
+            return -1;
+    }
+    return 0;
+}
+
+static void add_reading(struct agent *agent, const struct reading *reading)
 {
     struct report *report = &agent->report;
 
     agent->last = *reading;
     agent->made++;
     report->readings[report->count++] = *reading;
-    if (report->count >= agent_report_size(agent) || agent_all_made(agent))
-        return agent_make_report(agent, err);
-    return meter_store_add_reading(agent->parts.store, reading, err);
+    agent_flush(agent);
 }
 
 /** A register that fell or is out of range: told once, and no reading until it is well again. */
-static int check_registers(struct agent *agent, bool *ret_good, struct err *err)
+static bool check_registers(struct agent *agent)
 {
     const struct measurement *m = &agent->measurement;
     bool good = m->import_wh >= agent->last.import_wh && m->export_wh >= agent->last.export_wh &&
                 m->import_wh <= READING_WH_MAX && m->export_wh <= READING_WH_MAX;
     bool told = agent->in_rollback;
 
-    *ret_good = good;
     agent->in_rollback = !good;
     if (good)
-        return 0;
+        return true;
     agent->rollback++;
     if (told)
-        return 0;
+        return false;
     log_unusual(agent->parts.log,
                 "register fell, no reading made import_wh=%" PRIu64 " last_import_wh=%" PRIu64
                 " export_wh=%" PRIu64 " last_export_wh=%" PRIu64,
                 m->import_wh, agent->last.import_wh, m->export_wh, agent->last.export_wh);
-    return agent_add_event(agent, EVENT_MEASUREMENT, clock_unix_s(agent->parts.clock), err);
+    agent_add_event(agent, EVENT_MEASUREMENT, clock_unix_s(agent->parts.clock));
+    return false;
 }
 
 bool agent_measured_at(const struct agent *agent, uint32_t boundary_s)
@@ -90,68 +104,69 @@ bool agent_measured_at(const struct agent *agent, uint32_t boundary_s)
            agent->measurement.unix_ms + stands_ms >= boundary_ms;
 }
 
-static bool backlog_full(struct agent *agent, struct err *err)
+/** The limit is an alarm, as an event and in telemetry; what is there already stays. */
+static bool backlog_full(struct agent *agent)
 {
     struct meter_store_counts counts;
+    struct err err = ERR_INIT;
     bool full;
 
-    if (meter_store_counts(agent->parts.store, &counts, err))
+    if (meter_store_counts(agent->parts.store, &counts, &err)) {
+        agent_store_trouble(agent, &err);
         return false;
+    }
     full = counts.readings_open >= agent->config.max_backlog;
-    if (full && !agent->backlog_full)
-        log_unusual(agent->parts.log, "backlog is full, no readings made readings=%" PRIu64,
-                    counts.readings_open);
+    if (full == agent->backlog_full)
+        return full;
+    log_unusual(agent->parts.log, "backlog %s readings=%" PRIu64,
+                full ? "is full, no readings made" : "has room again", counts.readings_open);
     agent->backlog_full = full;
+    agent_add_event(agent, full ? EVENT_BACKLOG_FULL : EVENT_BACKLOG_ROOM,
+                    clock_unix_s(agent->parts.clock));
     return full;
 }
 
-int agent_take_reading(struct agent *agent, uint32_t boundary_s, struct err *err)
+void agent_take_reading(struct agent *agent, uint32_t boundary_s)
 {
     struct reading reading = {.timestamp_s = boundary_s,
                               .import_wh = agent->measurement.import_wh,
                               .export_wh = agent->measurement.export_wh,
                               .quality = agent->measurement.quality};
-    bool good = false;
 
     if (boundary_s <= agent->last.timestamp_s)
-        return 0; /* the clock was set back: wait until it is past the last reading */
-    if (!agent_measured_at(agent, boundary_s) || backlog_full(agent, err)) {
+        return; /* the clock was set back: wait until it is past the last reading */
+    if (agent->report.count == REPORT_READINGS_MAX || !agent_measured_at(agent, boundary_s) ||
+        backlog_full(agent) || !check_registers(agent)) {
         agent->gaps++;
-        return 0;
-    }
-    if (check_registers(agent, &good, err))
-        return -1;
-    if (!good) {
-        agent->gaps++;
-        return 0;
+        return;
     }
     if (clock_mono_ms(agent->parts.clock) < agent->unsure_until_ms)
         reading.quality |= QUALITY_CLOCK_UNSURE;
     if (agent->exchanged)
         reading.quality |= QUALITY_SUBSTITUTED; /* what the old one counted last is not known */
     agent->exchanged = false;
-    return add_reading(agent, &reading, err);
+    add_reading(agent, &reading);
 }
 
-int agent_cut_readings(struct agent *agent, struct err *err)
+void agent_cut_readings(struct agent *agent)
 {
     uint32_t now_s = clock_unix_s(agent->parts.clock);
     uint32_t boundary_s;
 
     if (now_s < CLOCK_VALID_S || agent_all_made(agent))
-        return 0;
+        return;
     if (agent->boundary_s == 0 || agent->boundary_s > agent_boundary_after(agent, now_s))
         agent->boundary_s =
             agent_boundary_after(agent, now_s); /* start, or the clock was set back */
     if (now_s < agent->boundary_s)
-        return 0;
+        return;
     boundary_s = now_s - now_s % agent->config.interval_s;
     agent->gaps += (boundary_s - agent->boundary_s) / agent->config.interval_s;
     agent->boundary_s = agent_boundary_after(agent, now_s);
-    return agent_take_reading(agent, boundary_s, err);
+    agent_take_reading(agent, boundary_s);
 }
 
-int agent_check_clock(struct agent *agent, struct err *err)
+void agent_check_clock(struct agent *agent)
 {
     uint64_t now_ms = clock_unix_ms(agent->parts.clock);
     uint64_t mono_ms = clock_mono_ms(agent->parts.clock);
@@ -160,19 +175,27 @@ int agent_check_clock(struct agent *agent, struct err *err)
 
     agent->offset_ms = offset_ms;
     if (jump_ms > -CLOCK_JUMP_MS && jump_ms < CLOCK_JUMP_MS)
-        return 0;
+        return;
     log_unusual(agent->parts.log, "clock was set by_ms=%" PRId64, jump_ms);
     agent->unsure_until_ms = mono_ms + CLOCK_UNSURE_MS;
-    if (agent_add_event(agent, EVENT_CLOCK_OLD, (uint32_t)(((int64_t)now_ms - jump_ms) / 1000),
-                        err))
-        return -1;
-    return agent_add_event(agent, EVENT_CLOCK_NEW, (uint32_t)(now_ms / 1000), err);
+    agent_add_event(agent, EVENT_CLOCK_OLD, (uint32_t)(((int64_t)now_ms - jump_ms) / 1000));
+    agent_add_event(agent, EVENT_CLOCK_NEW, (uint32_t)(now_ms / 1000));
+}
+
+unsigned agent_alarms(const struct agent *agent)
+{
+    uint64_t now_ms = clock_mono_ms(agent->parts.clock);
+    uint32_t now_s = clock_unix_s(agent->parts.clock);
+
+    return (agent->store_failed ? ALARM_STORE : 0u) | (agent->backlog_full ? ALARM_BACKLOG : 0u) |
+           (agent->in_rollback ? ALARM_ROLLBACK : 0u) |
+           (agent_measured_at(agent, now_s) ? 0u : ALARM_SILENT) |
+           (now_ms < agent->unsure_until_ms ? ALARM_CLOCK : 0u);
 }
 
 void agent_measured(struct agent *agent, const struct measurement *measurement)
 {
     enum registers_change change;
-    struct err err = ERR_INIT;
 
     agent->measurement = *measurement;
     agent->measured = true;
@@ -184,8 +207,9 @@ void agent_measured(struct agent *agent, const struct measurement *measurement)
                     change == REGISTERS_EXCHANGED ? "meter was exchanged" : "register rolled over",
                     measurement->import_wh, agent->measurement.import_wh);
     agent->exchanged = agent->exchanged || change == REGISTERS_EXCHANGED;
-    if (meter_store_keep_registers(agent->parts.store, &agent->registers, &err) ||
-        (change == REGISTERS_EXCHANGED &&
-         agent_add_event(agent, EVENT_CONFIG_CHANGE, clock_unix_s(agent->parts.clock), &err)))
-        log_unusual(agent->parts.log, "registers are not kept: %s", err.text);
+    agent->registers_changed = true;
+    if (change == REGISTERS_EXCHANGED)
+        agent_add_event(agent, EVENT_CONFIG_CHANGE, clock_unix_s(agent->parts.clock));
+    else
+        agent_flush(agent);
 }

@@ -14,12 +14,16 @@ bool agent_all_made(const struct agent *agent);
 uint32_t agent_report_size(const struct agent *agent);
 /** Puts the readings that wait into a signed, stored report. */
 int agent_make_report(struct agent *agent, struct err *err) AMR_NODISCARD;
+/** The readings in memory into the store: as they are, or as a report where there are enough. */
+int agent_save_readings(struct agent *agent, struct err *err) AMR_NODISCARD;
 /** Whether the newest measurement is of this moment: not much after, not long before it. */
 bool agent_measured_at(const struct agent *agent, uint32_t boundary_s);
-int agent_take_reading(struct agent *agent, uint32_t boundary_s, struct err *err) AMR_NODISCARD;
+void agent_take_reading(struct agent *agent, uint32_t boundary_s);
 /** Makes the reading of the boundary that is over, if any. */
-int agent_cut_readings(struct agent *agent, struct err *err) AMR_NODISCARD;
+void agent_cut_readings(struct agent *agent);
 /** Notices that the clock was set. */
-int agent_check_clock(struct agent *agent, struct err *err) AMR_NODISCARD;
+void agent_check_clock(struct agent *agent);
+/** Bits of enum meter_alarm that hold now. */
+unsigned agent_alarms(const struct agent *agent);
 
 #endif

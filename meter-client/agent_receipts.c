@@ -77,7 +77,6 @@ static void check_restored(struct agent *agent, const struct receipt *receipt)
 {
     bool ahead = receipt->status != RECEIPT_REJECTED &&
                  receipt->last >= meter_store_next_sequence(agent->parts.store);
-    struct err err = ERR_INIT;
 
     if (!ahead && !(receipt->status == RECEIPT_REJECTED && receipt->cause == CAUSE_CONFLICT))
         return;
@@ -89,8 +88,7 @@ static void check_restored(struct agent *agent, const struct receipt *receipt)
     log_unusual(agent->parts.log,
                 "the store was restored or cloned: others sent with its key up to=%" PRIu32,
                 receipt->last);
-    if (agent_add_event(agent, EVENT_MEMORY, clock_unix_s(agent->parts.clock), &err))
-        log_unusual(agent->parts.log, "event is not kept: %s", err.text);
+    agent_add_event(agent, EVENT_MEMORY, clock_unix_s(agent->parts.clock));
 }
 
 /** False where it changes nothing but when to try again. */
@@ -118,5 +116,5 @@ void agent_take_receipt(struct agent *agent, const struct receipt *receipt)
     if (receipt->status == RECEIPT_REJECTED && !judge_rejection(agent, receipt))
         return;
     if (apply_receipt(agent, receipt, &err))
-        log_unusual(agent->parts.log, "receipt is not stored: %s", err.text);
+        agent_store_trouble(agent, &err); /* the report goes out again, and so does its receipt */
 }

@@ -33,6 +33,28 @@ static void append_measurement(struct buf *out, const struct measurement *m)
                    m->voltage_dv % 10);
 }
 
+const char *meter_alarm_name(enum meter_alarm alarm)
+{
+    static const char *const NAMES[ALARM_COUNT] = {"store",  "backlog", "rollback",
+                                                   "silent", "clock",   "power"};
+
+    return NAMES[__builtin_ctz(alarm)];
+}
+
+static void append_alarms(struct buf *out, unsigned alarms)
+{
+    const char *comma = "";
+
+    buf_printf(out, ",\"alarms\":[");
+    for (unsigned bit = 1; bit < 1u << ALARM_COUNT; bit <<= 1) {
+        if (!(alarms & bit))
+            continue;
+        buf_printf(out, "%s\"%s\"", comma, meter_alarm_name((enum meter_alarm)bit));
+        comma = ",";
+    }
+    buf_printf(out, "]");
+}
+
 void message_telemetry(struct buf *out, const struct telemetry *t)
 {
     uint64_t backlog = t->counts.reports[REPORT_QUEUED] + t->counts.reports[REPORT_STORED];
@@ -48,6 +70,7 @@ void message_telemetry(struct buf *out, const struct telemetry *t)
                oldest_s && oldest_s < t->unix_s ? t->unix_s - oldest_s : 0,
                t->counts.reports[REPORT_STORED], t->counts.reports[REPORT_SEALED],
                t->counts.reports[REPORT_REJECTED]);
+    append_alarms(out, t->alarms);
     buf_printf(out,
                ",\"counters\":{\"readings\":%" PRIu64 ",\"rollback\":%" PRIu64 ",\"gaps\":%" PRIu64
                ",\"resent\":%" PRIu64 ",\"telegrams\":%" PRIu64 ",\"no_start\":%" PRIu64

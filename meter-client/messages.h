@@ -18,6 +18,17 @@ struct birth {
     uint32_t sequence; /* of the next report */
 };
 
+/** What is wrong with the meter as long as it is; in telemetry by name, and on the display. */
+enum meter_alarm {
+    ALARM_STORE = 1,    /* the store takes nothing: what is new waits in memory */
+    ALARM_BACKLOG = 2,  /* as many readings wait for their seal as may: none is made */
+    ALARM_ROLLBACK = 4, /* a register fell: no reading is made */
+    ALARM_SILENT = 8,   /* the source says nothing */
+    ALARM_CLOCK = 16,   /* the clock is not sure */
+    ALARM_POWER = 32,   /* mains power is away */
+    ALARM_COUNT = 6
+};
+
 struct telemetry {
     uint32_t unix_s;
     const struct measurement *measurement; /* NULL: none lately */
@@ -27,10 +38,13 @@ struct telemetry {
     uint64_t rollback; /* measurements below the last reading */
     uint64_t gaps;     /* intervals without a reading */
     uint64_t resent;   /* reports sent again */
+    unsigned alarms;   /* enum meter_alarm */
 };
 
 void message_birth(struct buf *out, const struct birth *birth);
 void message_state(struct buf *out, bool online, uint32_t session, uint32_t unix_s);
+/** The name of one alarm. */
+const char *meter_alarm_name(enum meter_alarm alarm);
 void message_telemetry(struct buf *out, const struct telemetry *telemetry);
 
 #endif
