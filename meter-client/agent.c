@@ -96,6 +96,7 @@ void agent_connected(struct agent *agent)
     agent_restart_round(agent);
     agent_send_birth(agent);
     agent_send_state(agent, true);
+    agent_send_backlog(agent, 1, false);
 }
 
 void agent_disconnected(struct agent *agent)

@@ -169,5 +169,46 @@ static inline void lose_link(struct bench *bench)
     bench->down = true;
     agent_disconnected(bench->agent);
 }
+/** The last message of a kind; there must be one. */
+static inline const struct sent *last_sent(const struct bench *bench, enum topic_kind kind)
+{
+    for (unsigned i = bench->count; i > 0; i--) {
+        if (bench->sent[i - 1].kind == kind)
+            return &bench->sent[i - 1];
+    }
+    fail_msg("none of kind %d", (int)kind);
+    abort(); /* not reached: fail_msg jumps */
+}
+
+static inline unsigned sent_of(const struct bench *bench, enum topic_kind kind, const char *part)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < bench->count; i++)
+        count += bench->sent[i].kind == kind && strstr(bench->sent[i].payload, part);
+    return count;
+}
+
+static inline void receive(struct bench *bench, struct receipt receipt)
+{
+    struct buf payload = BUF_INIT;
+
+    receipt.meter = METER;
+    payload_receipt_print(&payload, &receipt);
+    agent_receipt(bench->agent, payload.data, payload.len);
+    tick(bench);
+    buf_free(&payload);
+}
+
+/** Lets intervals pass, one measurement and one tick at each boundary. */
+static inline void pass(struct bench *bench, unsigned intervals)
+{
+    for (unsigned i = 0; i < intervals; i++) {
+        clock_advance_ms(bench->clock, (uint64_t)bench->config.interval_s * 1000);
+        bench->import_wh += 7;
+        measure(bench);
+        tick(bench);
+    }
+}
 
 #endif

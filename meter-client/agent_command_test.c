@@ -16,18 +16,8 @@ static void command(struct bench *bench, uint64_t id, enum command_kind kind, ui
     signer_sign(bench->signer, &command.signature, &digest);
     payload_command_print(&payload, &command);
     assert_int_equal(agent_command(bench->agent, payload.data, payload.len, NULL), 0);
-    assert_int_equal(agent_tick(bench->agent, NULL), 0);
+    tick(bench);
     buf_free(&payload);
-}
-
-static const struct sent *last_sent(const struct bench *bench, enum topic_kind kind)
-{
-    for (unsigned i = bench->count; i > 0; i--) {
-        if (bench->sent[i - 1].kind == kind)
-            return &bench->sent[i - 1];
-    }
-    fail_msg("none of kind %d", (int)kind);
-    abort(); /* not reached: fail_msg jumps */
 }
 
 static struct bench *commanded_bench(void **state, const char *name,
@@ -104,17 +94,6 @@ static void an_exchanged_meter_is_followed_over_a_restart(void **state)
         }
     }
     bench_free(bench);
-}
-
-static void receive(struct bench *bench, struct receipt receipt)
-{
-    struct buf payload = BUF_INIT;
-
-    receipt.meter = METER;
-    payload_receipt_print(&payload, &receipt);
-    agent_receipt(bench->agent, payload.data, payload.len);
-    tick(bench);
-    buf_free(&payload);
 }
 
 static void a_restored_store_is_noticed_and_passes_what_was_used(void **state)

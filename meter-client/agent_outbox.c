@@ -186,6 +186,24 @@ void agent_send_birth(struct agent *agent)
     buf_free(&payload);
 }
 
+void agent_send_backlog(struct agent *agent, uint32_t first, bool asked)
+{
+    struct backlog backlog = {.meter = agent->config.meter,
+                              .first = first,
+                              .next = meter_store_next_sequence(agent->parts.store),
+                              .asked = asked};
+    struct buf payload = BUF_INIT;
+    struct err err = ERR_INIT;
+
+    if (meter_store_first_open(agent->parts.store, &backlog.open, first, &err)) {
+        agent_store_trouble(agent, &err);
+        return;
+    }
+    payload_backlog_print(&payload, &backlog);
+    publish(agent, TOPIC_BACKLOG, &payload, 1, 0);
+    buf_free(&payload);
+}
+
 void agent_published(struct agent *agent, uint64_t tag, int reason)
 {
     struct err err = ERR_INIT;

@@ -10,6 +10,8 @@
 void agent_restart_round(struct agent *agent);
 void agent_send_state(struct agent *agent, bool online);
 void agent_send_birth(struct agent *agent);
+/** Which reports from `first` on are still held (common/payload.h). */
+void agent_send_backlog(struct agent *agent, uint32_t first, bool asked);
 int agent_send_all(struct agent *agent, struct err *err) AMR_NODISCARD;
 /** Queues again what has waited too long for its seal, and forgets what is old. */
 int agent_maintain(struct agent *agent, struct err *err) AMR_NODISCARD;

@@ -108,10 +108,32 @@ static bool judge_rejection(struct agent *agent, const struct receipt *receipt)
     return false;
 }
 
+/** The server lacks what it, or another one, had stored: says what there still is, and sends it. */
+static int send_again(struct agent *agent, const struct receipt *receipt, struct err *err)
+{
+    uint64_t changed = 0;
+
+    if (meter_store_requeue_range(agent->parts.store, &changed, receipt->first, receipt->last, err))
+        return -1;
+    if (changed) {
+        log_info(agent->parts.log,
+                 "the server lacks reports, sending again first=%" PRIu32 " reports=%" PRIu64,
+                 receipt->first, changed);
+        agent_restart_round(agent);
+    }
+    agent_send_backlog(agent, receipt->first, true);
+    return 0;
+}
+
 void agent_take_receipt(struct agent *agent, const struct receipt *receipt)
 {
     struct err err = ERR_INIT;
 
+    if (receipt->status == RECEIPT_MISSING) {
+        if (send_again(agent, receipt, &err))
+            agent_store_trouble(agent, &err);
+        return;
+    }
     check_restored(agent, receipt);
     if (receipt->status == RECEIPT_REJECTED && !judge_rejection(agent, receipt))
         return;

@@ -2,17 +2,6 @@
 
 #include "meter-client/agent_bench.h"
 
-/** Lets intervals pass, one measurement and one tick at each boundary. */
-static void pass(struct bench *bench, unsigned intervals)
-{
-    for (unsigned i = 0; i < intervals; i++) {
-        clock_advance_ms(bench->clock, bench->config.interval_s * 1000);
-        bench->import_wh += 7;
-        measure(bench);
-        tick(bench);
-    }
-}
-
 /** Parses the nth reading sent since `from`, checks its signature. False: there is none. */
 static bool nth_report(const struct bench *bench, unsigned from, unsigned n,
                        struct report *ret_report)
@@ -61,22 +50,15 @@ static unsigned events_since(const struct bench *bench, unsigned from, unsigned 
     return count;
 }
 
-static void receive(struct bench *bench, enum receipt_status status, uint32_t first, uint32_t last,
+static void receipt(struct bench *bench, enum receipt_status status, uint32_t first, uint32_t last,
                     enum cause cause)
 {
-    struct receipt receipt = {.status = status,
-                              .meter = METER,
-                              .first = first,
-                              .last = last,
-                              .block = 9,
-                              .cause = cause,
-                              .text = "why"};
-    struct buf payload = BUF_INIT;
-
-    payload_receipt_print(&payload, &receipt);
-    agent_receipt(bench->agent, payload.data, payload.len);
-    buf_free(&payload);
-    tick(bench);
+    receive(bench, (struct receipt){.status = status,
+                                    .first = first,
+                                    .last = last,
+                                    .block = 9,
+                                    .cause = cause,
+                                    .text = "why"});
 }
 
 static uint64_t in_state(const struct bench *bench, enum report_state state)
@@ -181,7 +163,7 @@ static void what_has_no_receipt_is_sent_again_the_same(void **state)
     clock_advance_ms(bench->clock, 5001);
     tick(bench);
     assert_int_equal(reports_since(bench, from), 0);
-    receive(bench, RECEIPT_STORED, 1, 1, CAUSE_NONE);
+    receipt(bench, RECEIPT_STORED, 1, 1, CAUSE_NONE);
     clock_advance_ms(bench->clock, 60000);
     tick(bench);
     assert_int_equal(reports_since(bench, from), 0);
@@ -199,9 +181,9 @@ static void a_report_that_was_passed_over_is_sent_again_at_once(void **state)
     start(bench);
     connect_link(bench);
     pass(bench, 5);
-    receive(bench, RECEIPT_STORED, 1, 1, CAUSE_NONE);
+    receipt(bench, RECEIPT_STORED, 1, 1, CAUSE_NONE);
     from = bench->count;
-    receive(bench, RECEIPT_STORED, 4, 5, CAUSE_NONE); /* 2 and 3 were lost */
+    receipt(bench, RECEIPT_STORED, 4, 5, CAUSE_NONE); /* 2 and 3 were lost */
     assert_int_equal(reports_since(bench, from), 2);
     assert_true(nth_report(bench, from, 0, &report));
     assert_int_equal(report.sequence, 2);
@@ -210,7 +192,7 @@ static void a_report_that_was_passed_over_is_sent_again_at_once(void **state)
     /* Once: after that it is the timeout's turn. */
     pass(bench, 1);
     from = bench->count;
-    receive(bench, RECEIPT_STORED, 6, 6, CAUSE_NONE);
+    receipt(bench, RECEIPT_STORED, 6, 6, CAUSE_NONE);
     assert_int_equal(reports_since(bench, from), 0);
     bench_free(bench);
 }
@@ -247,7 +229,7 @@ static void a_reconnect_sends_what_is_not_stored(void **state)
     start(bench);
     connect_link(bench);
     pass(bench, 3);
-    receive(bench, RECEIPT_STORED, 1, 2, CAUSE_NONE);
+    receipt(bench, RECEIPT_STORED, 1, 2, CAUSE_NONE);
     lose_link(bench);
     agent_published(bench->agent, 3, -1);
     from = bench->count;
@@ -268,9 +250,9 @@ static void no_more_than_the_window_is_without_receipt(void **state)
     connect_link(bench);
     pass(bench, 10);
     assert_int_equal(reports_since(bench, 0), 4);
-    receive(bench, RECEIPT_STORED, 1, 3, CAUSE_NONE);
+    receipt(bench, RECEIPT_STORED, 1, 3, CAUSE_NONE);
     assert_int_equal(reports_since(bench, 0), 7);
-    receive(bench, RECEIPT_STORED, 4, 7, CAUSE_NONE);
+    receipt(bench, RECEIPT_STORED, 4, 7, CAUSE_NONE);
     assert_int_equal(reports_since(bench, 0), 10);
     for (unsigned i = 0; i < 10; i++) {
         assert_true(nth_report(bench, 0, i, &report));
@@ -287,7 +269,7 @@ static void stored_but_never_sealed_is_sent_again(void **state)
     start(bench);
     connect_link(bench);
     pass(bench, 1);
-    receive(bench, RECEIPT_STORED, 1, 1, CAUSE_NONE);
+    receipt(bench, RECEIPT_STORED, 1, 1, CAUSE_NONE);
     from = bench->count;
     clock_advance_ms(bench->clock, 500000);
     tick(bench);
@@ -295,7 +277,7 @@ static void stored_but_never_sealed_is_sent_again(void **state)
     clock_advance_ms(bench->clock, 170000);
     tick(bench);
     assert_int_equal(reports_since(bench, from), 1);
-    receive(bench, RECEIPT_SEALED, 1, 1, CAUSE_NONE);
+    receipt(bench, RECEIPT_SEALED, 1, 1, CAUSE_NONE);
     assert_int_equal(in_state(bench, REPORT_SEALED), 1);
     clock_advance_ms(bench->clock, 900000);
     tick(bench);
@@ -313,11 +295,11 @@ static void a_rejected_report_is_not_sent_again_and_blocks_nothing(void **state)
     pass(bench, 1);
     from = bench->count;
     agent_published(bench->agent, 1, 0x87);
-    receive(bench, RECEIPT_REJECTED, 1, 1, CAUSE_SIGNATURE);
+    receipt(bench, RECEIPT_REJECTED, 1, 1, CAUSE_SIGNATURE);
     assert_int_equal(in_state(bench, REPORT_REJECTED), 1);
     pass(bench, 1);
     assert_int_equal(reports_since(bench, from), 1);
-    receive(bench, RECEIPT_SEALED, 2, 2, CAUSE_NONE);
+    receipt(bench, RECEIPT_SEALED, 2, 2, CAUSE_NONE);
     assert_int_equal(in_state(bench, REPORT_SEALED), 1);
     clock_advance_ms(bench->clock, 60000);
     tick(bench);
@@ -335,7 +317,7 @@ static void a_cause_that_passes_is_tried_again_later(void **state)
     connect_link(bench);
     pass(bench, 1);
     from = bench->count;
-    receive(bench, RECEIPT_REJECTED, 1, 1, CAUSE_UNKNOWN);
+    receipt(bench, RECEIPT_REJECTED, 1, 1, CAUSE_UNKNOWN);
     assert_int_equal(in_state(bench, REPORT_QUEUED), 1);
     assert_int_equal(reports_since(bench, from), 0);
     clock_advance_ms(bench->clock, 30001);
@@ -369,7 +351,7 @@ static void the_sequence_survives_a_restart(void **state)
     start(bench);
     connect_link(bench);
     pass(bench, 2);
-    receive(bench, RECEIPT_SEALED, 1, 2, CAUSE_NONE);
+    receipt(bench, RECEIPT_SEALED, 1, 2, CAUSE_NONE);
     restart(bench);
     from = bench->count;
     connect_link(bench);
@@ -457,7 +439,7 @@ static void a_clock_set_forward_leaves_a_gap_and_a_mark(void **state)
     start(bench);
     connect_link(bench);
     pass(bench, 1);
-    receive(bench, RECEIPT_SEALED, 1, 1, CAUSE_NONE);
+    receipt(bench, RECEIPT_SEALED, 1, 1, CAUSE_NONE);
     from = bench->count;
     clock_set_unix_ms(bench->clock, (START_S + 1000) * UINT64_C(1000));
     measure(bench);
@@ -479,7 +461,7 @@ static void a_clock_set_back_makes_no_reading_twice(void **state)
     start(bench);
     connect_link(bench);
     pass(bench, 5);
-    receive(bench, RECEIPT_SEALED, 1, 5, CAUSE_NONE);
+    receipt(bench, RECEIPT_SEALED, 1, 5, CAUSE_NONE);
     from = bench->count;
     clock_set_unix_ms(bench->clock, (START_S + 20) * UINT64_C(1000) + 5);
     pass(bench, 3);
@@ -528,7 +510,7 @@ static void a_full_backlog_stops_new_readings_only(void **state)
     connect_link(bench);
     pass(bench, 6);
     assert_int_equal(in_state(bench, REPORT_QUEUED), 3);
-    receive(bench, RECEIPT_SEALED, 1, 3, CAUSE_NONE);
+    receipt(bench, RECEIPT_SEALED, 1, 3, CAUSE_NONE);
     pass(bench, 1);
     assert_int_equal(in_state(bench, REPORT_QUEUED), 1);
     bench_free(bench);
@@ -544,11 +526,11 @@ static void the_count_ends_when_all_is_sealed(void **state)
     connect_link(bench);
     pass(bench, 5);
     assert_int_equal(in_state(bench, REPORT_QUEUED), 2);
-    receive(bench, RECEIPT_STORED, 1, 2, CAUSE_NONE);
+    receipt(bench, RECEIPT_STORED, 1, 2, CAUSE_NONE);
     assert_int_equal(agent_end(bench->agent), AGENT_GOES_ON);
-    receive(bench, RECEIPT_SEALED, 1, 1, CAUSE_NONE);
+    receipt(bench, RECEIPT_SEALED, 1, 1, CAUSE_NONE);
     assert_int_equal(agent_end(bench->agent), AGENT_GOES_ON);
-    receive(bench, RECEIPT_SEALED, 2, 2, CAUSE_NONE);
+    receipt(bench, RECEIPT_SEALED, 2, 2, CAUSE_NONE);
     assert_int_equal(agent_end(bench->agent), AGENT_ALL_SEALED);
     bench_free(bench);
 }

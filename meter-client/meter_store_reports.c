@@ -195,3 +195,32 @@ int meter_store_requeue(struct meter_store *store, uint64_t *ret_changed, uint32
     store->counts.reports[REPORT_STORED] -= *ret_changed;
     return 0;
 }
+
+int meter_store_requeue_range(struct meter_store *store, uint64_t *ret_changed, uint32_t first,
+                              uint32_t last, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store->db, REQUEUE_RANGE);
+
+    db_bind_u64(stmt, 0, first);
+    db_bind_u64(stmt, 1, last);
+    if (db_run(stmt, err))
+        return -1;
+    *ret_changed = db_changes(store->db);
+    store->counts.reports[REPORT_QUEUED] += *ret_changed;
+    store->counts.reports[REPORT_STORED] -= *ret_changed;
+    return 0;
+}
+
+int meter_store_first_open(struct meter_store *store, uint32_t *ret_sequence, uint32_t first,
+                           struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store->db, FIRST_OPEN);
+
+    db_bind_u64(stmt, 0, first);
+    if (db_step(stmt, err) != 1)
+        return -1;
+    *ret_sequence =
+        db_column_is_null(stmt, 0) ? store->next_sequence : (uint32_t)db_column_u64(stmt, 0);
+    db_reset(stmt);
+    return 0;
+}

@@ -34,5 +34,11 @@ int meter_store_apply(struct meter_store *store, uint64_t *ret_changed,
 /** Queues again what was stored before before_s and is not sealed. */
 int meter_store_requeue(struct meter_store *store, uint64_t *ret_changed, uint32_t before_s,
                         struct err *err) AMR_NODISCARD;
+/** Queues again those of the reports first..last that are stored and not sealed. */
+int meter_store_requeue_range(struct meter_store *store, uint64_t *ret_changed, uint32_t first,
+                              uint32_t last, struct err *err) AMR_NODISCARD;
+/** The lowest sequence from `first` on that is queued or stored; the next one's: none is. */
+int meter_store_first_open(struct meter_store *store, uint32_t *ret_sequence, uint32_t first,
+                           struct err *err) AMR_NODISCARD;
 
 #endif

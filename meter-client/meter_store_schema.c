@@ -59,6 +59,9 @@ static const char *const STATEMENTS[STATEMENT_COUNT] = {
     [MARK_REJECTED] = "UPDATE report SET state = 3, cause = ?"
                       " WHERE state IN (0, 1) AND sequence BETWEEN ? AND ?",
     [REQUEUE] = "UPDATE report SET state = 0, stored_s = NULL WHERE state = 1 AND stored_s < ?",
+    [REQUEUE_RANGE] = "UPDATE report SET state = 0, stored_s = NULL"
+                      " WHERE state = 1 AND sequence BETWEEN ? AND ?",
+    [FIRST_OPEN] = "SELECT min(sequence) FROM report WHERE state IN (0, 1) AND sequence >= ?",
     /* The newest row stays: it holds the sequence. */
     [PRUNE_REPORTS] = "DELETE FROM report WHERE state IN (2, 3) AND last_s < ?"
                       " AND sequence < (SELECT max(sequence) FROM report)",

@@ -24,6 +24,8 @@ enum statement {
     MARK_SEALED,
     MARK_REJECTED,
     REQUEUE,
+    REQUEUE_RANGE,
+    FIRST_OPEN,
     PRUNE_REPORTS,
     PRUNE_EVENTS,
     COUNT_STATES,

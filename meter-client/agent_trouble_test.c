@@ -1,0 +1,194 @@
+/* What the agent does when its store, its server or its clock is not well. */
+#include "meter-client/agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "meter-client/agent_bench.h"
+
+static uint64_t in_state(const struct bench *bench, enum report_state state)
+{
+    struct meter_store_counts counts;
+
+    assert_int_equal(meter_store_counts(bench->store, &counts, NULL), 0);
+    return counts.reports[state];
+}
+
+static void a_server_that_lacks_reports_gets_them_again(void **state)
+{
+    struct bench *bench = bench_new(state, "missing.db");
+
+    start(bench);
+    connect_link(bench);
+    assert_int_equal(sent_of(bench, TOPIC_BACKLOG, "\"first\":1,\"open\":1,\"next\":1"), 1);
+    pass(bench, 4);
+    receive(bench, (struct receipt){.status = RECEIPT_STORED, .first = 1, .last = 4});
+    receive(bench, (struct receipt){.status = RECEIPT_SEALED, .first = 1, .last = 1});
+    assert_int_equal(in_state(bench, REPORT_STORED), 3);
+    bench->count = 0;
+    receive(bench, (struct receipt){.status = RECEIPT_MISSING, .first = 3, .last = UINT32_MAX});
+    assert_int_equal(
+        sent_of(bench, TOPIC_BACKLOG, "\"first\":3,\"open\":3,\"next\":5,\"asked\":true"), 1);
+    assert_int_equal(sent_of(bench, TOPIC_READING, "\"sequence\":3"), 1);
+    assert_int_equal(sent_of(bench, TOPIC_READING, "\"sequence\":4"), 1);
+    assert_int_equal(sent_of(bench, TOPIC_READING, ""), 2);
+    assert_int_equal(sent_of(bench, TOPIC_EVENT, ":14,"), 0);
+    bench_free(bench);
+}
+
+static void what_is_sealed_is_not_sent_again(void **state)
+{
+    struct bench *bench = bench_new(state, "sealed.db");
+
+    start(bench);
+    connect_link(bench);
+    pass(bench, 2);
+    receive(bench, (struct receipt){.status = RECEIPT_SEALED, .first = 1, .last = 2});
+    bench->count = 0;
+    receive(bench, (struct receipt){.status = RECEIPT_MISSING, .first = 1, .last = 9});
+    assert_int_equal(sent_of(bench, TOPIC_READING, ""), 0);
+    assert_int_equal(sent_of(bench, TOPIC_BACKLOG, "\"open\":3,\"next\":3"), 1);
+    bench_free(bench);
+}
+
+/** What no system call can hide: the file may not grow, as on a full disk. Returns the old limit.
+ */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/** Fails, recovers, and compares: nothing is missing, what was wrong is told. */
+static void outlive(struct bench *bench, void (*fill)(struct bench *),
+                    void (*clear)(struct bench *))
+{
+    struct reading last;
+
+    bench->config.telemetry_s = 1;
+    start(bench);
+    connect_link(bench);
+    pass(bench, 2);
+    receive(bench, (struct receipt){.status = RECEIPT_STORED, .first = 1, .last = 2});
+    fill(bench);
+    pass(bench, 20);
+    assert_int_equal(sent_of(bench, TOPIC_READING, "\"sequence\":3"), 0);
+    assert_non_null(strstr(last_sent(bench, TOPIC_TELEMETRY)->payload, "\"alarms\":[\"store\"]"));
+    clear(bench);
+    clock_advance_ms(bench->clock, 1000);
+    tick(bench);
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 1);
+    receive(bench, (struct receipt){.status = RECEIPT_STORED, .first = 3, .last = 3});
+    assert_int_equal(sent_of(bench, TOPIC_EVENT, "\"code\":14,"), 1);
+    assert_int_equal(meter_store_last(bench->store, &last, NULL), 0);
+    assert_int_equal(last.timestamp_s, START_S + 22 * INTERVAL);
+    pass(bench, 1);
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 1);
+}
+
+static void forbid_growth(struct bench *bench)
+{
+    (void)bench;
+    limit_files(1);
+}
+
+static void allow_growth(struct bench *bench)
+{
+    (void)bench;
+    limit_files(RLIM_INFINITY);
+}
+
+static void a_store_that_takes_nothing_loses_nothing(void **state)
+{
+    struct bench *bench = bench_new(state, "limit.db");
+
+    outlive(bench, forbid_growth, allow_growth);
+    bench_free(bench);
+}
+
+static char *ballast_path(const struct bench *bench)
+{
+    return xasprintf("%s.ballast", bench->path);
+}
+
+/** Writes until the file system has no byte left. */
+static void fill_disk(struct bench *bench)
+{
+    char *path = ballast_path(bench);
+    static const char BLOCK[4096];
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    setvbuf(file, NULL, _IONBF, 0);
+    while (fwrite(BLOCK, 1, sizeof(BLOCK), file) == sizeof(BLOCK))
+        continue;
+    assert_int_equal(errno, ENOSPC);
+    fclose(file);
+    free(path);
+}
+
+static void empty_disk(struct bench *bench)
+{
+    char *path = ballast_path(bench);
+
+    assert_int_equal(unlink(path), 0);
+    free(path);
+}
+
+static void a_full_disk_loses_nothing(void **state)
+{
+    char *folder = test_path(*state, "disk");
+    struct bench *bench;
+
+    assert_int_equal(mkdir(folder, 0700), 0);
+    if (mount("none", folder, "tmpfs", 0, "size=512k")) {
+        free(folder);
+        skip(); /* wants root */
+    }
+    bench = bench_new(state, "disk/meter.db");
+    outlive(bench, fill_disk, empty_disk);
+    bench_free(bench);
+    assert_int_equal(umount2(folder, MNT_DETACH), 0);
+    assert_int_equal(rmdir(folder), 0);
+    free(folder);
+}
+
+static void the_backlogs_limit_is_told(void **state)
+{
+    struct bench *bench = bench_new(state, "limit-told.db");
+
+    bench->config.max_backlog = 3;
+    bench->config.telemetry_s = 1;
+    start(bench);
+    connect_link(bench);
+    pass(bench, 5);
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 3);
+    assert_int_equal(sent_of(bench, TOPIC_EVENT, "\"code\":230,"), 1);
+    assert_non_null(strstr(last_sent(bench, TOPIC_TELEMETRY)->payload, "\"alarms\":[\"backlog\"]"));
+    receive(bench, (struct receipt){.status = RECEIPT_SEALED, .first = 1, .last = 3});
+    pass(bench, 1);
+    assert_int_equal(sent_of(bench, TOPIC_EVENT, "\"code\":231,"), 1);
+    assert_non_null(strstr(last_sent(bench, TOPIC_TELEMETRY)->payload, "\"alarms\":[]"));
+    bench_free(bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_server_that_lacks_reports_gets_them_again),
+        cmocka_unit_test(what_is_sealed_is_not_sent_again),
+        cmocka_unit_test(a_store_that_takes_nothing_loses_nothing),
+        cmocka_unit_test(a_full_disk_loses_nothing),
+        cmocka_unit_test(the_backlogs_limit_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, test_dir_setup, test_dir_teardown);
+}
