@@ -17,7 +17,7 @@ struct archive_reader {
     char *path;
     bool is_lines;
     uint64_t torn;
-    uint64_t unsealed;
+    bool lost; /* nobody knows where the next entry begins */
     /* Of an archive: the entry under way. */
     struct buf entry;
     long entry_at;
@@ -81,9 +81,10 @@ uint64_t archive_reader_torn(const struct archive_reader *reader)
     return reader->torn;
 }
 
-uint64_t archive_reader_unsealed(const struct archive_reader *reader)
+uint64_t archive_reader_tell(const struct archive_reader *reader)
 {
-    return reader->unsealed;
+    long at = ftell(reader->file);
+    return at > 0 ? (uint64_t)at : 0;
 }
 
 /* --- an archive --- */
@@ -125,8 +126,9 @@ static int next_entry(struct archive_reader *reader, struct err *err)
     if (got < 4)
         return ends_here(reader, got, err);
     size_t len = (size_t)be(entry->data, 4);
-    if (len < ARCHIVE_BATCH_LEN || len > ARCHIVE_ENTRY_MAX)
-        return err_set(err, "no entry has this length");
+    reader->lost = len < ARCHIVE_BATCH_LEN || len > ARCHIVE_ENTRY_MAX;
+    if (reader->lost)
+        return err_set(err, "no entry has this length, the rest cannot be read");
     size_t rest = len + ARCHIVE_SUM_LEN;
     got = fread(buf_extend(entry, rest), 1, rest, reader->file);
     if (got < rest)
@@ -143,8 +145,10 @@ static int next_report(struct archive_reader *reader, struct archived *archived,
 {
     const uint8_t *at = reader->entry.data + reader->at;
     size_t left = reader->entry.len - reader->at;
-    if (left < ARCHIVE_REPORT_LEN || be(at + 8, 4) > left - ARCHIVE_REPORT_LEN)
+    if (left < ARCHIVE_REPORT_LEN || be(at + 8, 4) > left - ARCHIVE_REPORT_LEN) {
+        reader->at = reader->entry.len; /* on with the next entry */
         return err_set(err, "a report is longer than its entry");
+    }
     uint32_t meter = (uint32_t)be(at, 4), sequence = (uint32_t)be(at + 4, 4);
     size_t len = (size_t)be(at + 8, 4);
     archived->batch = reader->batch;
@@ -162,10 +166,10 @@ static int next_report(struct archive_reader *reader, struct archived *archived,
 static int next_of_archive(struct archive_reader *reader, struct archived *archived,
                            struct err *err)
 {
-    int got = 1;
+    int got = !reader->lost;
     while (got == 1 && reader->at == reader->entry.len)
         got = next_entry(reader, err);
-    if (got == 0)
+    if (got != 1)
         reader->at = reader->entry.len = 0;
     if (got == 1)
         got = next_report(reader, archived, err);
@@ -200,14 +204,15 @@ static uint64_t number_of(json_t *object, const char *key)
     return value > 0 ? (uint64_t)value : 0;
 }
 
-/* 1, or 0 where the report is not sealed. */
 static int parse_object(struct archived *archived, json_t *object, struct err *err)
 {
     json_t *report = json_object_get(object, "report");
     json_t *leaf = json_object_get(object, "leaf");
     const char *state = text_of(object, "state");
+    archived->batch = (struct archived_batch){.number = 0};
+    archived->kind = ARCHIVED_WAITING;
     if (report && state[0] && strcmp(state, "sealed") != 0)
-        return 0;
+        return parse_report(&archived->report, report, err);
     if (eth_hash_parse(&archived->batch.root, text_of(object, "batch"), err) < 0)
         return err_wrap(err, "batch");
     if (eth_hash_parse(&archived->batch.transaction, text_of(object, "tx"), err) < 0)
@@ -215,9 +220,8 @@ static int parse_object(struct archived *archived, json_t *object, struct err *e
     archived->batch.block = number_of(object, "block");
     archived->batch.number = number_of(object, "number");
     archived->kind = leaf ? ARCHIVED_LEAF : ARCHIVED_REPORT;
-    if (leaf)
-        return eth_hash_parse(&archived->leaf, text_of(object, "leaf"), err) < 0 ? -1 : 1;
-    return parse_report(&archived->report, report, err) < 0 ? -1 : 1;
+    return leaf ? eth_hash_parse(&archived->leaf, text_of(object, "leaf"), err)
+                : parse_report(&archived->report, report, err);
 }
 
 /* 1: a line is there; 0: there is none. */
@@ -228,23 +232,19 @@ static int next_line(struct archive_reader *reader, struct err *err)
     if (!fgets(reader->line, LINE_SIZE, reader->file))
         return ferror(reader->file) ? err_errno(err, "read") : 0;
     reader->line_number++;
-    if (!strchr(reader->line, '\n') && strlen(reader->line) == LINE_SIZE - 1)
-        return err_set(err, "too long");
+    reader->lost = !strchr(reader->line, '\n') && strlen(reader->line) == LINE_SIZE - 1;
+    if (reader->lost)
+        return err_set(err, "too long, the rest cannot be read");
     return 1;
 }
 
 static int next_of_lines(struct archive_reader *reader, struct archived *archived, struct err *err)
 {
-    int got = 0;
-    while (got == 0) {
-        int line = next_line(reader, err);
-        if (line == 0)
-            return 0;
-        json_t *object = line == 1 ? json_parse(reader->line, strlen(reader->line), err) : NULL;
-        got = object ? parse_object(archived, object, err) : -1;
-        json_decref(object);
-        reader->unsealed += got == 0;
-    }
+    int got = reader->lost ? 0 : next_line(reader, err);
+    json_t *object = got == 1 ? json_parse(reader->line, strlen(reader->line), err) : NULL;
+    if (got == 1 && (!object || parse_object(archived, object, err) < 0))
+        got = -1;
+    json_decref(object);
     if (got < 0)
         err_wrap(err, "'%s', line %lu", reader->path, reader->line_number);
     return got;

@@ -22,13 +22,14 @@ struct archived_batch {
 
 enum archived_kind {
     ARCHIVED_REPORT, /* sealed by the batch */
-    ARCHIVED_LEAF    /* of the batch's tree, but not sealed by it: refused, or sealed before */
+    ARCHIVED_LEAF,   /* of the batch's tree, but not sealed by it: refused, or sealed before */
+    ARCHIVED_WAITING /* a meter's report that no batch has sealed; batch is all zero */
 };
 
 struct archived {
     struct archived_batch batch;
     enum archived_kind kind;
-    struct report report; /* ARCHIVED_REPORT */
+    struct report report; /* ARCHIVED_REPORT, ARCHIVED_WAITING */
     struct eth_hash leaf; /* ARCHIVED_LEAF (merkle.h) */
 };
 
@@ -37,13 +38,16 @@ struct archive_reader;
 int archive_reader_open(struct archive_reader **ret_reader, const char *path,
                         struct err *err) AMR_NODISCARD;
 void archive_reader_close(struct archive_reader *reader);
-/** 1: *ret_archived is the next one; 0: there are no more; -1: not as it was written. */
+/**
+ * 1: *ret_archived is the next one; 0: there are no more; -1: not as it was written, err says
+ * where. The call after that goes on with the next entry or line, where its beginning is known.
+ */
 int archive_reader_next(struct archive_reader *reader, struct archived *ret_archived,
                         struct err *err) AMR_NODISCARD;
 /** After the last: bytes of an entry that is cut off, as in a copy made while one was written. */
 uint64_t archive_reader_torn(const struct archive_reader *reader);
-/** Lines of a meter's export that are of reports not sealed. */
-uint64_t archive_reader_unsealed(const struct archive_reader *reader);
+/** Bytes read so far. */
+uint64_t archive_reader_tell(const struct archive_reader *reader);
 
 /* The file's parts, for archive.c which writes them. */
 #define ARCHIVE_MAGIC "AMRARCH1"

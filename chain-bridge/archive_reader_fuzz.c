@@ -20,7 +20,7 @@ static void read_all(const uint8_t *data, size_t len)
     if (fd >= 0 && write(fd, data, len) == (ssize_t)len) {
         snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
         if (archive_reader_open(&reader, path, NULL) == 0)
-            while (archive_reader_next(reader, &archived, NULL) == 1)
+            while (archive_reader_next(reader, &archived, NULL) != 0)
                 continue;
         archive_reader_close(reader);
     }
