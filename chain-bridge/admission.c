@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "chain-bridge/store_batch.h"
+#include "chain-bridge/store_command.h"
 #include "chain-bridge/store_quarantine.h"
 #include "chain-bridge/store_report.h"
 
@@ -94,7 +95,7 @@ static int quarantine(struct store *store, const struct verdict *verdict,
                                  .cause = verdict->cause,
                                  .text = verdict->text,
                                  .topic = message->topic,
-                                 .meter = verdict->report.meter,
+                                 .meter = verdict->meter,
                                  .sequence = verdict->report.sequence,
                                  .payload = message->payload,
                                  .payload_len = message->payload_len};
@@ -119,22 +120,56 @@ static int judge(struct store *store, struct admission *admission, struct verdic
                message->received_ms, err);
 }
 
-int admission_decide(struct store *store, struct admission *ret_admission, struct verdict *verdict,
-                     const struct message *message, struct err *err)
+/* The signature says which meter has the serial. */
+static int take_result(struct store *store, struct admission *admission,
+                       const struct verdict *verdict, struct err *err)
 {
-    struct admission *admission = ret_admission;
-    *admission = (struct admission){.kind = ADMITTED, .readings = verdict->report.count};
-    memcpy(admission->serial, verdict->serial, sizeof(admission->serial));
-    admission->receipt.status = RECEIPT_STORED;
-    admission->receipt.meter = verdict->report.meter;
-    admission->receipt.first = admission->receipt.last = verdict->report.sequence;
-    if (verdict->cause == CAUSE_NONE && judge(store, admission, verdict, message, err) < 0)
+    if (store_meter_put(store, verdict->meter, verdict->serial, err) < 0)
         return -1;
-    if (verdict->cause == CAUSE_NONE)
+    return store_command_answer(store, &admission->answered, &verdict->result, err);
+}
+
+static int take_other(struct store *store, struct admission *admission,
+                      const struct verdict *verdict, struct err *err)
+{
+    admission->kind = NOTED;
+    if (verdict->kind == TOPIC_COMMAND_ACK)
+        return take_result(store, admission, verdict, err);
+    return presence_take(store, &admission->presence, verdict, err);
+}
+
+static int refuse_message(struct store *store, struct admission *admission,
+                          const struct verdict *verdict, const struct message *message,
+                          struct err *err)
+{
+    bool retained = verdict->kind == TOPIC_BIRTH || verdict->kind == TOPIC_BACKLOG;
+    if (retained && verdict->cause != CAUSE_MALFORMED && verdict->cause != CAUSE_OVERSIZE) {
+        admission->kind = NOTED;
         return 0;
+    }
     admission->kind = REFUSED;
     admission->receipt.status = RECEIPT_REJECTED;
     admission->receipt.cause = verdict->cause;
     memcpy(admission->receipt.text, verdict->text, sizeof(admission->receipt.text));
     return quarantine(store, verdict, message, err);
+}
+
+int admission_decide(struct store *store, struct admission *ret_admission, struct verdict *verdict,
+                     const struct message *message, struct err *err)
+{
+    struct admission *admission = ret_admission;
+    bool report = verdict->kind == TOPIC_READING;
+    *admission = (struct admission){
+        .kind = ADMITTED, .has_receipt = report, .readings = verdict->report.count};
+    memcpy(admission->serial, verdict->serial, sizeof(admission->serial));
+    admission->receipt.status = RECEIPT_STORED;
+    admission->receipt.meter = verdict->meter;
+    admission->receipt.first = admission->receipt.last = verdict->report.sequence;
+    int result = 0;
+    if (verdict->cause == CAUSE_NONE)
+        result = report ? judge(store, admission, verdict, message, err)
+                        : take_other(store, admission, verdict, err);
+    if (result == 0 && verdict->cause != CAUSE_NONE)
+        result = refuse_message(store, admission, verdict, message, err);
+    return result;
 }

@@ -5,15 +5,24 @@
 
 #include "common/buf.h"
 
-enum { NUMBERS = 1 << 16, IDLE_WAIT_MS = 60000 };
+enum {
+    NUMBERS = 1 << 16,
+    IDLE_WAIT_MS = 60000,
+    ASK_AFTER_MS = 2000, /* what is on its way arrives by itself */
+    ASK_EVERY_MS = 10000,
+    PATIENCE_MS = 30000 /* for an answer, however long the report has waited */
+};
 
 /* The last sequence of a meter that is claimed, rejected, or taken into the plan under way. */
 struct lane {
     uint32_t used;
     uint32_t claimed; /* what is not above comes late */
     uint32_t scan;    /* in which this was read from the store */
+    uint32_t open;    /* missing ones below it will not come */
     bool held;        /* an earlier batch of the meter is not mined */
     uint32_t blocked; /* lowest sequence found to wait in that scan; 0: none */
+    uint64_t blocked_since_ms;
+    uint64_t asked_ms; /* the meter, last; 0: never */
 };
 
 struct batcher {
@@ -58,19 +67,45 @@ static int load_lane(struct batcher *batcher, struct lane *lane, uint32_t meter)
     if (store_meter_get(config->store, &row, meter, batcher->err) < 0 ||
         store_report_unfinished(config->store, &unfinished, meter, batcher->err) < 0)
         return -1;
+    bool goes_on = lane->blocked && lane->scan + 1 == batcher->scan;
     *lane = (struct lane){.used = row.claimed,
                           .claimed = row.claimed,
+                          .open = row.open,
                           .scan = batcher->scan,
-                          .held = unfinished && !config->mined(config->cookie, unfinished)};
+                          .held = unfinished && !config->mined(config->cookie, unfinished),
+                          .blocked_since_ms = goes_on ? lane->blocked_since_ms : batcher->now_ms,
+                          .asked_ms = lane->asked_ms};
     return 0;
 }
 
 static bool waited(const struct batcher *batcher, const struct lane *lane,
                    const struct waiting_row *row)
 {
-    const struct batcher_config *config = &batcher->config;
-    uint64_t wait_ms = lane->used ? config->gap_wait_ms : config->first_wait_ms;
-    return batcher->now_ms >= row->received_ms + wait_ms;
+    uint64_t wait_ms = batcher->config.gap_wait_ms;
+    uint64_t patience_ms = wait_ms < PATIENCE_MS ? wait_ms : PATIENCE_MS;
+    return batcher->now_ms >= row->received_ms + wait_ms &&
+           batcher->now_ms >= lane->blocked_since_ms + patience_ms;
+}
+
+/* Whether missing numbers before `next` keep the row waiting; then the meter is asked for them. */
+static bool gap_before(struct batcher *batcher, struct lane *lane, const struct waiting_row *row,
+                       uint32_t next)
+{
+    const struct notices *notices = &batcher->config.notices;
+    uint32_t first = lane->used + 1 > lane->open ? lane->used + 1 : lane->open;
+    struct meter_row meter;
+    if (next <= first || waited(batcher, lane, row))
+        return false;
+    bool asked_lately = lane->asked_ms && batcher->now_ms >= lane->asked_ms &&
+                        batcher->now_ms - lane->asked_ms < ASK_EVERY_MS;
+    if (asked_lately || batcher->now_ms < row->received_ms + ASK_AFTER_MS ||
+        store_meter_get(batcher->config.store, &meter, row->meter, NULL) < 0 || !meter.serial[0])
+        return true;
+    lane->asked_ms = batcher->now_ms;
+    struct receipt receipt = {
+        .status = RECEIPT_MISSING, .meter = row->meter, .first = first, .last = next - 1};
+    notices->receipt(notices->cookie, meter.serial, &receipt);
+    return true;
 }
 
 /*
@@ -92,7 +127,7 @@ static int may_take(struct batcher *batcher, struct lane *lane, const struct wai
             return -1;
         if (!found || next > row->sequence)
             return 0; /* cannot be: the row itself is there */
-        if (next != lane->used + 1 && !waited(batcher, lane, row))
+        if (gap_before(batcher, lane, row, next))
             return 0;
         if (next == row->sequence)
             return 1;

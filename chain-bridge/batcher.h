@@ -2,17 +2,17 @@
  * batcher.h: which waiting reports make the next batch, and when.
  *
  * Oldest first. A meter's reports go in sequence order: one is eligible when it follows the last
- * claimed (or rejected) one, or when it has waited gap_wait_ms for those in between
- * (first_wait_ms where nothing of the meter was claimed yet: a store that starts anew), or when
- * later ones are claimed already. A meter whose last batch is not mined yet waits: were that one to
- * revert, the contract would have seen the later readings first. So that batches in flight have
- * different meters, a meter that is taken is taken with all that may follow. A batch is due when it
- * is full (readings, bytes, gas) or its oldest report has waited age_ms. Belongs to the chain
- * thread, the only one that claims.
+ * claimed (or rejected) one, when later ones are claimed already, or when those in between will not
+ * come: the meter said so (it is asked, again and again), or did not answer for gap_wait_ms. A
+ * meter whose last batch is not mined yet waits: were that one to revert, the contract would have
+ * seen the later readings first. So that batches in flight have different meters, a meter that is
+ * taken is taken with all that may follow. A batch is due when it is full (readings, bytes, gas) or
+ * its oldest report has waited age_ms. Belongs to the chain thread, the only one that claims.
  */
 #ifndef AMR_BRIDGE_BATCHER_H
 #define AMR_BRIDGE_BATCHER_H
 
+#include "chain-bridge/notices.h"
 #include "chain-bridge/plan.h"
 
 struct batcher;
@@ -22,7 +22,8 @@ struct batcher_config {
     uint16_t group;
     uint32_t age_ms;
     uint64_t gap_wait_ms;
-    uint64_t first_wait_ms;
+    /** Asks the meter for reports first..last. */
+    struct notices notices;
     /** Whether an unsealed batch is mined, and well. */
     bool (*mined)(const void *cookie, uint64_t batch);
     const void *cookie;

@@ -9,7 +9,7 @@
 
 #include "chain-bridge/testing.h"
 
-enum { AGE_MS = 2000, GAP_MS = 3600000, FIRST_MS = 60000 };
+enum { AGE_MS = 2000, GAP_MS = 3600000, PATIENCE_MS = 30000 };
 
 struct world {
     struct bench bench;
@@ -30,8 +30,13 @@ static int set_up(void **state)
 {
     struct world *world = calloc(1, sizeof(*world));
     bench_open(&world->bench);
-    struct batcher_config config = {world->bench.store, BENCH_GROUP, AGE_MS, GAP_MS,
-                                    FIRST_MS,           mined,       world};
+    struct batcher_config config = {.store = world->bench.store,
+                                    .group = BENCH_GROUP,
+                                    .age_ms = AGE_MS,
+                                    .gap_wait_ms = GAP_MS,
+                                    .notices = bench_notices(&world->bench),
+                                    .mined = mined,
+                                    .cookie = world};
     world->mined = true;
     world->batcher = batcher_new(&config);
     world->limits = (struct plan_limits){100, 130048, 16777216};
@@ -138,16 +143,58 @@ static void a_report_waits_for_the_missing_one_before_it(void **state)
     assert_int_equal(world->plan->claims[1].sequence, 2);
 }
 
-static void an_unknown_meter_may_start_anywhere_after_a_while(void **state)
+static size_t asked(struct world *world, uint32_t sequence)
+{
+    return heard_receipts(&world->bench.heard, RECEIPT_MISSING, BENCH_METER(1), sequence);
+}
+
+static void a_meter_is_asked_for_what_is_missing_until_it_comes(void **state)
 {
     struct world *world = *state;
     bench_store_report(&world->bench, BENCH_METER(1), 5, 1);
-    bench_store_report(&world->bench, BENCH_METER(1), 6, 1);
-    pass(world, FIRST_MS - 1);
     assert_int_equal(next(world), 0);
+    assert_int_equal(asked(world, 1), 0); /* it may be on its way */
+    pass(world, 2000);
+    assert_int_equal(next(world), 0);
+    assert_true(asked(world, 1) == 1 && asked(world, 4) == 1 && asked(world, 5) == 0);
+    pass(world, 9999);
+    assert_int_equal(next(world), 0);
+    assert_int_equal(asked(world, 1), 1);
     pass(world, 1);
+    assert_int_equal(next(world), 0);
+    assert_int_equal(asked(world, 1), 2);
+    for (uint32_t i = 1; i <= 4; i++)
+        bench_store_report(&world->bench, BENCH_METER(1), i, 1);
+    pass(world, AGE_MS);
     assert_int_equal(next(world), 1);
-    assert_int_equal(world->plan->count, 2);
+    assert_int_equal(world->plan->count, 5);
+}
+
+static void what_the_meter_says_will_not_come_is_not_waited_for(void **state)
+{
+    struct world *world = *state;
+    bench_store_report(&world->bench, BENCH_METER(1), 5, 1);
+    bench_store_report(&world->bench, BENCH_METER(1), 7, 1);
+    pass(world, AGE_MS);
+    assert_int_equal(store_meter_put_open(world->bench.store, BENCH_METER(1), 4, NULL), 0);
+    assert_int_equal(next(world), 0);
+    assert_true(asked(world, 3) == 0 && asked(world, 4) == 1);
+    assert_int_equal(store_meter_put_open(world->bench.store, BENCH_METER(1), 5, NULL), 0);
+    assert_int_equal(next(world), 1);
+    assert_int_equal(world->plan->count, 1);
+    assert_int_equal(world->plan->claims[0].sequence, 5);
+}
+
+static void what_the_meter_answered_for_is_still_sealed_in_order(void **state)
+{
+    struct world *world = *state;
+    world->limits.readings = 1;
+    bench_store_report(&world->bench, BENCH_METER(1), 9, 1);
+    pass(world, 1);
+    bench_store_report(&world->bench, BENCH_METER(1), 3, 1); /* came later */
+    assert_int_equal(store_meter_put_open(world->bench.store, BENCH_METER(1), 9, NULL), 0);
+    assert_int_equal(next(world), 1);
+    assert_int_equal(world->plan->claims[0].sequence, 3);
 }
 
 static void a_gap_open_too_long_is_left_behind(void **state)
@@ -158,11 +205,24 @@ static void a_gap_open_too_long_is_left_behind(void **state)
     assert_int_equal(next(world), 1);
     claim(world);
     bench_store_report(&world->bench, BENCH_METER(1), 3, 1);
-    pass(world, GAP_MS - 1);
+    pass(world, GAP_MS - PATIENCE_MS);
+    assert_int_equal(next(world), 0);
+    pass(world, PATIENCE_MS - 1);
     assert_int_equal(next(world), 0);
     pass(world, 1);
     assert_int_equal(next(world), 1);
     assert_int_equal(world->plan->claims[0].sequence, 3);
+}
+
+static void a_report_that_waited_for_the_chain_still_waits_for_the_meters_answer(void **state)
+{
+    struct world *world = *state;
+    bench_store_report(&world->bench, BENCH_METER(1), 3, 1);
+    pass(world, GAP_MS); /* nobody could look */
+    assert_int_equal(next(world), 0);
+    assert_int_equal(asked(world, 2), 1);
+    pass(world, PATIENCE_MS);
+    assert_int_equal(next(world), 1);
 }
 
 static void a_gap_of_one_meter_does_not_hold_up_another(void **state)
@@ -283,8 +343,11 @@ int main(void)
         TEST(a_full_batch_is_due_at_once),
         TEST(reports_are_sorted_by_meter_and_sequence),
         TEST(a_report_waits_for_the_missing_one_before_it),
-        TEST(an_unknown_meter_may_start_anywhere_after_a_while),
+        TEST(a_meter_is_asked_for_what_is_missing_until_it_comes),
+        TEST(what_the_meter_says_will_not_come_is_not_waited_for),
+        TEST(what_the_meter_answered_for_is_still_sealed_in_order),
         TEST(a_gap_open_too_long_is_left_behind),
+        TEST(a_report_that_waited_for_the_chain_still_waits_for_the_meters_answer),
         TEST(a_gap_of_one_meter_does_not_hold_up_another),
         TEST(a_rejected_report_leaves_no_gap),
         TEST(what_is_claimed_is_not_planned_again),

@@ -178,7 +178,7 @@ static enum bridge_exit open_chain(struct bridge *bridge, struct err *err)
                                      .group = (uint16_t)config->group,
                                      .age_ms = config->batch_age_ms,
                                      .gap_wait_ms = (uint64_t)config->gap_wait_s * 1000,
-                                     .first_wait_ms = (uint64_t)config->first_wait_s * 1000,
+                                     .notices = outlet_notices(bridge->outlet),
                                      .mined = submitter_mined,
                                      .cookie = bridge->submitter};
     bridge->batcher = batcher_new(&batcher);

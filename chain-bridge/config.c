@@ -69,11 +69,9 @@ static const struct option_row ROWS[] = {
                "reports waiting in memory at most; more are shed without receipt"),
     OPTION_U32(struct config, commit_reports, "commit-reports", "500", 1, 10000,
                "reports in one commit at most"),
-    OPTION_U32(struct config, gap_wait_s, "gap-wait-s", "3600", 0, 604800,
-               "how long a report waits for missing ones before it: much longer than a meter takes "
-               "to send again, for what comes later is refused"),
-    OPTION_U32(struct config, first_wait_s, "first-wait-s", "120", 0, 604800,
-               "the same for a meter of which nothing is known yet"),
+    OPTION_U32(struct config, gap_wait_s, "gap-wait-s", "7200", 0, 604800,
+               "how long a report waits for missing ones before it where the meter does not answer "
+               "for them: longer than its sealed-timeout-s, for what comes later is refused"),
     OPTION_U32(struct config, future_tolerance_s, "future-tolerance-s", "300", 0, 900,
                "how far a timestamp may be ahead of this clock"),
     OPTION_U32(struct config, min_free_mib, "min-free-mib", "64", 0, 1048576,

@@ -44,7 +44,6 @@ struct config {
     uint32_t queue_reports;
     uint32_t commit_reports;
     uint32_t gap_wait_s;
-    uint32_t first_wait_s;
     uint32_t future_tolerance_s;
     uint32_t min_free_mib;
     uint32_t quarantine_rows;

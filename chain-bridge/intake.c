@@ -138,13 +138,13 @@ static void tell_refusal(struct intake *intake, const struct item *item)
     const struct verdict *verdict = &item->verdict;
     struct alarm alarm = {.cause = cause_text(verdict->cause),
                           .serial = verdict->serial,
-                          .meter = verdict->report.meter,
+                          .meter = verdict->meter,
                           .sequence = verdict->report.sequence,
                           .text = verdict->text};
     char quoted[200];
-    log_unusual(intake->config.log,
-                "report refused cause=%s serial=%s meter=%u sequence=%u text=%s", alarm.cause,
-                verdict->serial, (unsigned)alarm.meter, (unsigned)alarm.sequence,
+    log_unusual(intake->config.log, "%s refused cause=%s serial=%s meter=%u sequence=%u text=%s",
+                verdict->kind == TOPIC_READING ? "report" : "message", alarm.cause, verdict->serial,
+                (unsigned)alarm.meter, (unsigned)alarm.sequence,
                 log_quote(quoted, sizeof(quoted), verdict->text, strlen(verdict->text)));
     intake->config.notices.alarm(intake->config.notices.cookie, &alarm);
 }
@@ -164,7 +164,8 @@ static bool follows(const struct item *item, const struct item *next)
 {
     const struct receipt *a = &item->admission.receipt;
     const struct receipt *b = &next->admission.receipt;
-    return a->status == RECEIPT_STORED && b->status == RECEIPT_STORED && a->meter == b->meter &&
+    return item->admission.has_receipt && next->admission.has_receipt &&
+           a->status == RECEIPT_STORED && b->status == RECEIPT_STORED && a->meter == b->meter &&
            (b->first == a->last + 1 || b->first == a->last) &&
            strcmp(item->admission.serial, next->admission.serial) == 0;
 }
@@ -178,8 +179,26 @@ static void answer(struct intake *intake, size_t count)
         struct item *item = intake->group[i];
         if (i + 1 < count && follows(item, intake->group[i + 1]))
             intake->group[i + 1]->admission.receipt.first = item->admission.receipt.first;
-        else if (item->admission.serial[0])
+        else if (item->admission.has_receipt && item->admission.serial[0])
             notices->receipt(notices->cookie, item->admission.serial, &item->admission.receipt);
+    }
+}
+
+/* What a meter said of itself, or answered to a command. */
+static void follow_up(struct intake *intake, size_t count)
+{
+    const struct notices *notices = &intake->config.notices;
+    struct commands *commands = intake->config.commands;
+    for (size_t i = 0; i < count; i++) {
+        const struct admission *admission = &intake->group[i]->admission;
+        if (admission->kind != NOTED)
+            continue;
+        if (admission->presence.asks)
+            notices->receipt(notices->cookie, admission->serial, &admission->presence.receipt);
+        if (commands && admission->answered)
+            commands_answered(commands, admission->receipt.meter);
+        else if (commands && admission->presence.there)
+            commands_meter_there(commands, admission->receipt.meter);
     }
 }
 
@@ -190,7 +209,7 @@ static void count_group(struct intake *intake, size_t count)
     for (size_t i = 0; i < count; i++) {
         const struct item *item = intake->group[i];
         const struct admission *admission = &item->admission;
-        stored = stored || admission->kind == ADMITTED;
+        stored = stored || admission->kind == ADMITTED || admission->presence.settled;
         status_add(status, STATUS_STORED, admission->kind == ADMITTED);
         status_add(status, STATUS_BACKLOG, admission->kind == ADMITTED);
         status_add(status, STATUS_REPEATED, admission->kind == REPEATED);
@@ -219,6 +238,7 @@ static void handle_group(struct intake *intake, size_t count)
         intake->store_failing = false;
         count_group(intake, count);
         answer(intake, count);
+        follow_up(intake, count);
     }
     for (size_t i = 0; i < count; i++) {
         free(intake->group[i]->message);

@@ -1,5 +1,5 @@
 /*
- * intake.h: from a broker's message to a durable report and its receipt.
+ * intake.h: from a broker's message to a durable report (or command result) and its receipt.
  *
  *   intake_offer (Paho's threads)  copies into a bounded queue; full: sheds, never blocks
  *   workers                        verify_message, in parallel
@@ -12,6 +12,7 @@
 #ifndef AMR_BRIDGE_INTAKE_H
 #define AMR_BRIDGE_INTAKE_H
 
+#include "chain-bridge/commands.h"
 #include "chain-bridge/notices.h"
 #include "chain-bridge/status.h"
 #include "chain-bridge/store.h"
@@ -26,8 +27,9 @@ struct intake_config {
     const char *disk_path; /* where free space is measured */
     struct verifier verifier;
     struct notices notices;
-    void (*on_stored)(void *cookie); /* after a commit that stored something; NULL: nobody */
+    void (*on_stored)(void *cookie); /* after a commit that helps a batch; NULL: nobody */
     void *cookie;
+    struct commands *commands; /* told of results, and of meters that are there; NULL: nobody */
     struct status *status;
     struct log *log;
     uint32_t workers;

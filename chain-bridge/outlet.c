@@ -11,6 +11,7 @@
 
 enum {
     LINKS_MAX = 16,
+    FILTERS = 4,
     ALARMS_WAITING_MAX = 256,
     CAUSES_MAX = 32,
     ALARM_WINDOW_MS = 10000,
@@ -41,8 +42,8 @@ struct outlet {
     size_t link_count;
     void (*on_message)(void *cookie, const char *topic, const void *payload, size_t len);
     void *cookie;
-    char filter[TOPIC_MAX];
-    const char *filters[1];
+    char filter_texts[FILTERS][TOPIC_MAX];
+    const char *filters[FILTERS];
     char state_topic[TOPIC_MAX];
     char alarm_topic[TOPIC_MAX];
     char batch_topic[TOPIC_MAX];
@@ -104,7 +105,7 @@ static int add_link(struct outlet *outlet, const char *server, struct err *err)
                                .cert_file = config->cert_file,
                                .key_file = config->key_file,
                                .filters = outlet->filters,
-                               .filter_count = 1,
+                               .filter_count = FILTERS,
                                .keepalive_s = 30,
                                .session_expiry_s = SESSION_EXPIRY_S,
                                .receive_max = 0,
@@ -142,13 +143,21 @@ static int add_links(struct outlet *outlet, struct err *err)
     return result;
 }
 
+static void make_filters(struct outlet *outlet)
+{
+    static const enum topic_kind KINDS[FILTERS] = {TOPIC_READING, TOPIC_COMMAND_ACK, TOPIC_BACKLOG,
+                                                   TOPIC_BIRTH};
+    for (size_t i = 0; i < FILTERS; i++)
+        outlet->filters[i] =
+            topic_format(outlet->filter_texts[i], outlet->config.group, "+", KINDS[i]);
+}
+
 struct outlet *outlet_new(const struct outlet_config *config, struct err *err)
 {
     struct outlet *outlet = xcalloc(1, sizeof(*outlet));
     outlet->config = *config;
     pthread_mutex_init(&outlet->lock, NULL);
-    topic_format(outlet->filter, config->group, "+", TOPIC_READING);
-    outlet->filters[0] = outlet->filter;
+    make_filters(outlet);
     topic_format(outlet->state_topic, config->group, NULL, TOPIC_SERVER_BRIDGE);
     topic_format(outlet->alarm_topic, config->group, NULL, TOPIC_SERVER_ALARM);
     topic_format(outlet->batch_topic, config->group, NULL, TOPIC_SERVER_BATCH);

@@ -91,9 +91,10 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [CURSOR_GET] = "SELECT block, hash FROM cursor",
     [CURSOR_PUT] = "INSERT INTO cursor VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE"
                    " SET block = excluded.block, hash = excluded.hash",
-    [METER_GET] = "SELECT serial, claimed FROM meter WHERE meter = ?",
+    [METER_GET] = "SELECT serial, claimed, open FROM meter WHERE meter = ?",
     [METER_PUT] = "INSERT INTO meter (meter, serial) VALUES (?, ?) ON CONFLICT (meter) DO UPDATE"
                   " SET serial = excluded.serial WHERE serial <> excluded.serial",
+    [METER_PUT_OPEN] = "UPDATE meter SET open = ? WHERE meter = ?",
     [METER_CLAIM] = "UPDATE meter SET claimed = max(claimed, ?) WHERE meter = ?",
     [METER_UNCLAIM] = "UPDATE meter SET claimed = min(claimed, ?) WHERE meter = ?",
     [REPORT_FIND] = REPORT_COLUMNS "FROM report WHERE meter = ? AND sequence = ?",
@@ -103,6 +104,12 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
                                     " ORDER BY sequence LIMIT 1",
     [REPORT_NEXT] = "SELECT sequence, state FROM report WHERE meter = ? AND sequence > ?"
                     " ORDER BY sequence LIMIT 1",
+    /* where the run of numbers that begins with ?2 ends; no row: there is none */
+    [REPORT_MISSING] =
+        "SELECT r.sequence + 1 FROM report AS r WHERE r.meter = ?1 AND r.sequence >= ?2"
+        " AND EXISTS (SELECT 1 FROM report WHERE meter = ?1 AND sequence = ?2)"
+        " AND NOT EXISTS (SELECT 1 FROM report AS n WHERE n.meter = ?1"
+        " AND n.sequence = r.sequence + 1) ORDER BY r.sequence LIMIT 1",
     [REPORT_ADD] =
         "INSERT INTO report (meter, sequence, state, received_ms, readings, digest, body,"
         " cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

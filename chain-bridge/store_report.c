@@ -205,6 +205,21 @@ int store_report_next(struct store *store, uint32_t *ret_sequence, enum report_s
     return 0;
 }
 
+int store_report_missing(struct store *store, uint32_t *ret_sequence, uint32_t meter, uint32_t from,
+                         struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), REPORT_MISSING);
+    db_bind_u64(stmt, 0, meter);
+    db_bind_u64(stmt, 1, from);
+    int row = db_step(stmt, err);
+    if (row < 0)
+        return -1;
+    *ret_sequence = row == 1 ? (uint32_t)db_column_u64(stmt, 0) : from;
+    if (row == 1)
+        db_reset(stmt);
+    return 0;
+}
+
 int store_report_unarchived(struct store *store,
                             bool (*on_row)(void *cookie, const struct report_row *row),
                             void *cookie, struct err *err)
@@ -295,6 +310,7 @@ int store_meter_get(struct store *store, struct meter_row *ret_row, uint32_t met
     if (row == 1) {
         snprintf(ret_row->serial, sizeof(ret_row->serial), "%s", db_column_text(stmt, 0));
         ret_row->claimed = (uint32_t)db_column_u64(stmt, 1);
+        ret_row->open = (uint32_t)db_column_u64(stmt, 2);
         db_reset(stmt);
     }
     return 0;
@@ -305,6 +321,14 @@ int store_meter_put(struct store *store, uint32_t meter, const char *serial, str
     struct db_stmt *stmt = db_stmt(store_db(store), METER_PUT);
     db_bind_u64(stmt, 0, meter);
     db_bind_text(stmt, 1, serial);
+    return db_run(stmt, err);
+}
+
+int store_meter_put_open(struct store *store, uint32_t meter, uint32_t open, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), METER_PUT_OPEN);
+    db_bind_u64(stmt, 0, open);
+    db_bind_u64(stmt, 1, meter);
     return db_run(stmt, err);
 }
 

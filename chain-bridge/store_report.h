@@ -70,6 +70,10 @@ int store_report_next(struct store *store, uint32_t *ret_sequence, enum report_s
                       bool *ret_found, uint32_t meter, uint32_t sequence,
                       struct err *err) AMR_NODISCARD;
 
+/** The lowest number from `from` on that no report has, of whatever state. */
+int store_report_missing(struct store *store, uint32_t *ret_sequence, uint32_t meter, uint32_t from,
+                         struct err *err) AMR_NODISCARD;
+
 /** Calls back for sealed reports that are not in the archive, by batch, until it returns false. */
 int store_report_unarchived(struct store *store,
                             bool (*on_row)(void *cookie, const struct report_row *row),
@@ -98,12 +102,15 @@ int store_report_counts(struct store *store, struct store_counts *ret_counts,
 struct meter_row {
     char serial[SERIAL_MAX + 1]; /* "": not known yet */
     uint32_t claimed;
+    uint32_t open; /* missing numbers below it will not come: the meter said so; 0: it did not */
 };
-/** A meter never heard of reads as an empty serial and 0. */
+/** A meter never heard of reads as an empty serial and zeros. */
 int store_meter_get(struct store *store, struct meter_row *ret_row, uint32_t meter,
                     struct err *err) AMR_NODISCARD;
 int store_meter_put(struct store *store, uint32_t meter, const char *serial,
                     struct err *err) AMR_NODISCARD;
+int store_meter_put_open(struct store *store, uint32_t meter, uint32_t open,
+                         struct err *err) AMR_NODISCARD;
 int store_meter_claim(struct store *store, uint32_t meter, uint32_t sequence,
                       struct err *err) AMR_NODISCARD;
 

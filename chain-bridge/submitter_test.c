@@ -28,7 +28,7 @@ static void start_parts(struct world *world)
                                      .group = BENCH_GROUP,
                                      .age_ms = 0,
                                      .gap_wait_ms = 60000,
-                                     .first_wait_ms = 60000,
+                                     .notices = bench_notices(&world->bench),
                                      .mined = submitter_mined};
     world->config.settler.store = world->bench.store;
     world->submitter = submitter_new(&world->config, &err);

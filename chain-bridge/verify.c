@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json.h"
+
 struct message *message_new(const char *topic, const void *payload, size_t len,
                             uint64_t received_ms)
 {
@@ -33,20 +35,57 @@ static void refuse(struct verdict *verdict, enum cause cause, const char *format
     va_end(args);
 }
 
+/* Of a birth only who it is matters here. */
+static int parse_birth(struct backlog *ret_backlog, const struct message *message, struct err *err)
+{
+    json_t *birth = json_parse(message->payload, message->payload_len, err);
+    const json_t *meter = json_object_get(birth, "meter");
+    json_int_t value = json_integer_value(meter);
+    bool good = json_is_integer(meter) && value > 0 && value <= (json_int_t)UINT32_MAX;
+    json_decref(birth);
+    if (!good)
+        return err_set(err, "a birth names its meter");
+    *ret_backlog = (struct backlog){.meter = (uint32_t)value};
+    return 0;
+}
+
+static int parse(struct verdict *verdict, const struct message *message, struct err *err)
+{
+    const void *data = message->payload;
+    int result;
+    switch (verdict->kind) {
+    case TOPIC_COMMAND_ACK:
+        result = payload_result_parse(&verdict->result, data, message->payload_len, err);
+        verdict->meter = verdict->result.meter;
+        return result;
+    case TOPIC_BACKLOG:
+        result = payload_backlog_parse(&verdict->backlog, data, message->payload_len, err);
+        verdict->meter = verdict->backlog.meter;
+        return result;
+    case TOPIC_BIRTH:
+        result = parse_birth(&verdict->backlog, message, err);
+        verdict->meter = verdict->backlog.meter;
+        return result;
+    default:
+        result = payload_report_parse(&verdict->report, data, message->payload_len, err);
+        verdict->meter = verdict->report.meter;
+        return result;
+    }
+}
+
 static void check_form(struct verdict *verdict, const struct message *message)
 {
     struct err err = ERR_INIT;
     if (message->oversize)
         refuse(verdict, CAUSE_OVERSIZE, "longer than %d bytes", PAYLOAD_MAX);
-    else if (payload_report_parse(&verdict->report, message->payload, message->payload_len, &err) <
-             0)
+    else if (parse(verdict, message, &err) < 0)
         refuse(verdict, CAUSE_MALFORMED, "%.150s", err.text);
 }
 
 static void check_registry(const struct verifier *verifier, struct verdict *verdict,
                            struct registry_meter *ret_meter)
 {
-    uint32_t meter = verdict->report.meter;
+    uint32_t meter = verdict->meter;
     *ret_meter = roster_find(verifier->roster, meter);
     if (meter_group(meter) != roster_group(verifier->roster))
         refuse(verdict, CAUSE_IDENTITY, "meter %u is of group %u, not of this server's %u",
@@ -62,12 +101,17 @@ static void check_signature(const struct verifier *verifier, struct verdict *ver
                             const struct registry_meter *meter)
 {
     struct eth_address signer;
-    eip712_report(verifier->domain, &verdict->digest, &verdict->report);
-    int got = recoverer_recover(verifier->recoverer, &signer, &verdict->digest,
-                                &verdict->report.signature);
+    bool result = verdict->kind == TOPIC_COMMAND_ACK;
+    const struct eth_signature *signature =
+        result ? &verdict->result.signature : &verdict->report.signature;
+    if (result)
+        eip712_result(verifier->domain, &verdict->digest, &verdict->result);
+    else
+        eip712_report(verifier->domain, &verdict->digest, &verdict->report);
+    int got = recoverer_recover(verifier->recoverer, &signer, &verdict->digest, signature);
     if (got < 0 || !eth_address_equal(&signer, &meter->signer))
         refuse(verdict, CAUSE_SIGNATURE, "not signed by meter %u's registered signer",
-               (unsigned)verdict->report.meter);
+               (unsigned)verdict->meter);
 }
 
 static void check_clock(const struct verifier *verifier, struct verdict *verdict)
@@ -79,22 +123,32 @@ static void check_clock(const struct verifier *verifier, struct verdict *verdict
                (unsigned)last_s, (unsigned long long)(last_s - limit_s));
 }
 
+static bool is_wanted(enum topic_kind kind)
+{
+    return kind == TOPIC_READING || kind == TOPIC_COMMAND_ACK || kind == TOPIC_BIRTH ||
+           kind == TOPIC_BACKLOG;
+}
+
 void verify_message(const struct verifier *verifier, struct verdict *ret_verdict,
                     const struct message *message)
 {
+    struct verdict *verdict = ret_verdict;
     struct topic topic;
     struct registry_meter meter;
-    memset(ret_verdict, 0, sizeof(*ret_verdict));
-    if (topic_parse(&topic, message->topic) < 0 || topic.kind != TOPIC_READING) {
-        refuse(ret_verdict, CAUSE_MALFORMED, "not a topic for readings");
+    memset(verdict, 0, sizeof(*verdict));
+    verdict->kind = TOPIC_READING;
+    if (topic_parse(&topic, message->topic) < 0 || !is_wanted(topic.kind)) {
+        refuse(verdict, CAUSE_MALFORMED, "not a topic that is taken in");
         return;
     }
-    memcpy(ret_verdict->serial, topic.serial, sizeof(ret_verdict->serial));
-    check_form(ret_verdict, message);
-    if (ret_verdict->cause == CAUSE_NONE)
-        check_registry(verifier, ret_verdict, &meter);
-    if (ret_verdict->cause == CAUSE_NONE)
-        check_signature(verifier, ret_verdict, &meter);
-    if (ret_verdict->cause == CAUSE_NONE)
-        check_clock(verifier, ret_verdict);
+    verdict->kind = topic.kind;
+    memcpy(verdict->serial, topic.serial, sizeof(verdict->serial));
+    check_form(verdict, message);
+    if (verdict->cause == CAUSE_NONE)
+        check_registry(verifier, verdict, &meter);
+    bool is_signed = topic.kind == TOPIC_READING || topic.kind == TOPIC_COMMAND_ACK;
+    if (verdict->cause == CAUSE_NONE && is_signed)
+        check_signature(verifier, verdict, &meter);
+    if (verdict->cause == CAUSE_NONE && topic.kind == TOPIC_READING)
+        check_clock(verifier, verdict);
 }

@@ -1,8 +1,9 @@
 /*
  * verify.h: what can be said about one message without the store.
  *
- * Form, meter and group, registry status, signature, clock. Thread-safe: many workers share one
- * struct verifier.
+ * Reports and command results: form, meter and group, registry status, signature; reports: clock.
+ * Births and backlogs, which are not signed: form, meter and group, registry status. Thread-safe:
+ * many workers share one struct verifier.
  */
 #ifndef AMR_BRIDGE_VERIFY_H
 #define AMR_BRIDGE_VERIFY_H
@@ -37,11 +38,15 @@ struct verifier {
 };
 
 struct verdict {
-    enum cause cause; /* CAUSE_NONE: authentic, and report and digest are set */
+    enum cause cause; /* CAUSE_NONE: authentic, and what belongs to the kind is set */
     char text[160];
     char serial[SERIAL_MAX + 1]; /* of the topic */
-    struct report report;        /* all zero where it could not be read */
-    struct eth_hash digest;
+    enum topic_kind kind;        /* TOPIC_READING where the topic says nothing else of use */
+    uint32_t meter;              /* 0 where it could not be read */
+    struct report report;        /* readings; all zero where it could not be read */
+    struct eth_hash digest;      /* readings, results */
+    struct command_result result;
+    struct backlog backlog; /* births: of the meter alone */
 };
 
 void verify_message(const struct verifier *verifier, struct verdict *ret_verdict,
