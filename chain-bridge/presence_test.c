@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +33,7 @@ static struct presence take(struct bench *bench, enum topic_kind kind, const cha
     struct err err = ERR_INIT;
     struct presence presence;
     struct verdict verdict = {.kind = kind, .meter = backlog.meter, .backlog = backlog};
-    strcpy(verdict.serial, serial);
+    snprintf(verdict.serial, sizeof(verdict.serial), "%s", serial);
     assert_int_equal(presence_take(bench->store, &presence, &verdict, &err), 0);
     return presence;
 }
