@@ -50,28 +50,28 @@ static int write_all(struct archive *archive, const void *data, size_t len, stru
 }
 
 /* What another store wrote keeps its content under another name. */
-static int keep_foreign(const struct archive *archive, struct err *err)
+int archive_keep(const char *path, struct err *err)
 {
     struct stat stat_old, stat_new;
     int result = 0;
-    if (stat(archive->path, &stat_old) < 0 || stat_old.st_size <= ARCHIVE_MAGIC_LEN)
+    if (stat(path, &stat_old) < 0 || stat_old.st_size <= ARCHIVE_MAGIC_LEN)
         return 0;
     for (int i = 1; i < KEPT_MAX; i++) {
-        char *name = xasprintf("%s.%d", archive->path, i);
+        char *name = xasprintf("%s.%d", path, i);
         bool is_free = stat(name, &stat_new) < 0;
-        if (is_free && rename(archive->path, name) < 0)
+        if (is_free && rename(path, name) < 0)
             result = err_set(err, "archive %s: rename: %s", name, strerror(errno));
         free(name);
         if (is_free)
             return result;
     }
-    return err_set(err, "archive %s: too many old ones beside it", archive->path);
+    return err_set(err, "archive %s: too many old ones beside it", path);
 }
 
 static int open_file(struct archive *archive, struct err *err)
 {
     if (store_archive_length(archive->store, &archive->length, err) < 0 ||
-        (archive->length == 0 && keep_foreign(archive, err) < 0))
+        (archive->length == 0 && archive_keep(archive->path, err) < 0))
         return -1;
     archive->fd = open(archive->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     return archive->fd < 0 ? fail(archive, "open", err) : 0;

@@ -28,6 +28,8 @@ struct archive;
 /** Makes or opens PATH; one that is shorter than the store knows is refused. */
 int archive_open(struct archive **ret_archive, const char *path, struct store *store,
                  struct err *err) AMR_NODISCARD;
+/** A file that is at PATH is renamed to PATH.1, or .2 and so on. */
+int archive_keep(const char *path, struct err *err) AMR_NODISCARD;
 void archive_close(struct archive *archive);
 /** Appends sealed reports that are not in it yet; *ret_more: there may be others. */
 int archive_step(struct archive *archive, bool *ret_more, struct err *err) AMR_NODISCARD;

@@ -18,6 +18,8 @@ struct config {
     const char *store;
     const char *archive;
     bool print_archive;
+    bool rebuild;
+    const char *rebuild_from;
     uint32_t keep_sealed_h;
     const char *registry;
     const char *rpc;

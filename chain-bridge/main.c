@@ -10,6 +10,7 @@
 
 #include "chain-bridge/archive_reader.h"
 #include "chain-bridge/bridge.h"
+#include "chain-bridge/rebuild_command.h"
 #include "chain-bridge/sd_notify.h"
 #include "common/payload.h"
 
@@ -55,6 +56,12 @@ static int run(const struct config *config, const struct clock *clock, struct lo
     if (code == BRIDGE_OK)
         log_info(log, "ended");
     return (int)code;
+}
+
+static int rebuild(const struct config *config, const struct clock *clock, struct log *log)
+{
+    struct err err = ERR_INIT;
+    return (int)rebuild_command(config, clock, log, &err);
 }
 
 static void print_archived(struct buf *line, const struct archived *archived)
@@ -131,7 +138,7 @@ int main(int argc, char **argv)
     } else if (parsed == OPTIONS_RUN) {
         struct clock *clock = clock_system_new();
         struct log *log = log_new("bridge", STDERR_FILENO, config.log_min, clock);
-        code = run(&config, clock, log);
+        code = config.rebuild ? rebuild(&config, clock, log) : run(&config, clock, log);
         log_free(log);
         clock_free(clock);
     }

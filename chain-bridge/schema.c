@@ -234,6 +234,16 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [ALARM_COUNTS] = "SELECT (SELECT count(*) FROM alarm_group INDEXED BY alarm_group_open"
                      " WHERE acknowledged_ms = 0), (SELECT ifnull(max(revision), 0)"
                      " FROM alarm_group)",
+    [REBUILD_BATCH] = "INSERT OR IGNORE INTO batch (id, root, state, reports, readings, created_ms,"
+                      " hash, block, number, gas_used, gas_price, rejected, sealed_ms)"
+                      " VALUES (?, ?, 1, 0, 0, ?, ?, ?, ?, 0, 0, 0, ?)",
+    [REBUILD_REPORT] = "INSERT INTO report (meter, sequence, state, received_ms, readings, digest,"
+                       " body, batch) VALUES (?, ?, 2, ?, ?, ?, ?, ?)",
+    [REBUILD_METER] = "INSERT INTO meter (meter, serial, claimed) VALUES (?, '', ?)"
+                      " ON CONFLICT (meter) DO UPDATE SET claimed = max(claimed, excluded.claimed)",
+    [REBUILD_COUNT] = "UPDATE batch SET (reports, readings) = (SELECT count(*), total(readings)"
+                      " FROM report WHERE report.batch = batch.id)",
+    [REBUILD_EACH] = "SELECT id FROM batch ORDER BY id",
 };
 
 const struct db_schema store_schema = {
