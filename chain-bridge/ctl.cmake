@@ -4,6 +4,7 @@ amr_library(
   amr-chain
   MODULES
   archive_reader
+  fees
   proof
   report_blob
   rpc
@@ -42,10 +43,10 @@ amr_library(
   ctl_progress
   ctl_readings
   ctl_registry
+  ctl_roles
   ctl_rows
   ctl_screen
   ctl_serials
-  ctl_server
   ctl_staff
   ctl_status
   ctl_tx

@@ -44,6 +44,10 @@ struct ctl_shared {
     uint64_t start_block;
     const char *keystore;
     const char *passphrase_file;
+    uint32_t timeout_s;
+    uint32_t raise_s;
+    uint64_t max_fee_gwei;
+    bool replace;
     bool json;
 };
 
@@ -64,7 +68,15 @@ struct ctl_shared {
     OPTION_STRING(config, shared.keystore, "keystore", NULL,                                       \
                   "key file of the account that sends the transactions"),                          \
         OPTION_STRING(config, shared.passphrase_file, "passphrase-file", NULL,                     \
-                      "file with its passphrase, readable by its owner only")
+                      "file with its passphrase, readable by its owner only"),                     \
+        OPTION_U32(config, shared.timeout_s, "timeout-s", "120", 1, 86400,                         \
+                   "wait so long for a transaction to get into a block"),                          \
+        OPTION_U32(config, shared.raise_s, "raise-s", "15", 1, 86400,                              \
+                   "offer more for a transaction after so long without a block"),                  \
+        OPTION_U64(config, shared.max_fee_gwei, "max-fee-gwei", "500", 0, 1000000000,              \
+                   "fee a gas that is never exceeded; 0: a network without fees"),                 \
+        OPTION_FLAG(config, shared.replace, "replace",                                             \
+                    "take the place of this account's oldest transaction that waits")
 
 struct ctl {
     struct chain *chain;
@@ -74,7 +86,8 @@ struct ctl {
     struct signer *signer;
     struct clock *clock;
     FILE *out;
-    int argc; /* arguments that are no options, from argv[0] on */
+    FILE *notes; /* what people want to see meanwhile; NULL: nobody */
+    int argc;    /* arguments that are no options, from argv[0] on */
     char **argv;
 };
 

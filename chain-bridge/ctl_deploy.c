@@ -17,7 +17,6 @@ struct config {
     const char *bytecode;
     const char *admin;
     const char *output;
-    uint32_t timeout_s;
 };
 
 static const struct option_row ROWS[] = {
@@ -27,7 +26,6 @@ static const struct option_row ROWS[] = {
                   "the ledger's admin; otherwise the account that deploys"),
     OPTION_STRING(struct config, output, "output", "ledger.conf",
                   "configuration file to write: chain-id, contract, start-block"),
-    OPTION_U32(struct config, timeout_s, "timeout-s", "120", 1, 86400, "wait so long for a block"),
     CTL_CHAIN_ROWS(struct config),
     CTL_KEY_ROWS(struct config),
 };
@@ -95,15 +93,14 @@ static void print_result(const struct ctl *ctl, const struct config *config,
 
 static int deploy(struct ctl *ctl, const struct config *config, struct buf *code, struct err *err)
 {
-    struct ctl_tx tx = {ctl->chain, ctl->clock, ctl->signer, ctl->chain_id,
-                        config->timeout_s * 1000};
     struct ctl_tx_result result;
     struct eth_address admin;
     if (read_code(code, config->bytecode, err) != 0 || take_admin(&admin, ctl, config, err) != 0)
         return CTL_USAGE;
     abi_address(code, &admin);
-    if (ctl_tx_run(&tx, &result, NULL, code->data, code->len, err) != 0)
-        return CTL_FAILED;
+    int sent = ctl_tx_run(ctl, &config->shared, &result, NULL, code->data, code->len, err);
+    if (sent != CTL_DONE)
+        return sent;
     if (ledger_probe(ctl->chain, &result.receipt.contract, ctl->chain_id, err) != CHAIN_OK ||
         write_conf(ctl, config, &result.receipt, err) != 0)
         return CTL_FAILED;

@@ -28,7 +28,6 @@ struct config {
     uint32_t first_meter;
     uint32_t days;
     uint32_t per_transaction;
-    uint32_t timeout_s;
 };
 
 static const struct option_row ROWS[] = {
@@ -48,7 +47,6 @@ static const struct option_row ROWS[] = {
     OPTION_U32(struct config, days, "days", "3650", 1, PKI_DAYS_MAX, "validity of certificates"),
     OPTION_U32(struct config, per_transaction, "per-transaction", "300", 1, 1000,
                "meters registered in one transaction"),
-    OPTION_U32(struct config, timeout_s, "timeout-s", "120", 1, 86400, "wait so long for a block"),
     CTL_CHAIN_ROWS(struct config),
     CTL_KEY_ROWS(struct config),
 };
@@ -193,14 +191,13 @@ static int assign_ids(struct enrolment *run, struct err *err)
 static int register_run(struct enrolment *run, uint32_t first, const struct eth_address *signers,
                         size_t count, struct err *err)
 {
-    struct ctl_tx tx = {run->ctl->chain, run->ctl->clock, run->ctl->signer, run->ctl->chain_id,
-                        run->config->timeout_s * 1000};
     struct ctl_tx_result result;
     struct buf data = BUF_INIT;
     ledger_register_meters(&data, first, signers, count);
-    int status = ctl_tx_run(&tx, &result, &run->ctl->contract, data.data, data.len, err);
+    int code = ctl_tx_run(run->ctl, &run->config->shared, &result, &run->ctl->contract, data.data,
+                          data.len, err);
     buf_free(&data);
-    if (status != 0)
+    if (code != CTL_DONE)
         return err_wrap(err, "registering %zu meters from %" PRIu32 " on", count, first);
     fprintf(stderr,
             "registered %zu meters from %" PRIu32 " on, block %" PRIu64 ", %" PRIu64 " gas\n",

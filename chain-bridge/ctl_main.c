@@ -23,7 +23,8 @@ static void print_help(FILE *out, const char *word)
 static int run_parsed(const struct ctl_verb *verb, void *config, int argc, char **argv,
                       struct err *err)
 {
-    struct ctl ctl = {.out = stdout, .argc = argc, .argv = argv, .clock = clock_system_new()};
+    struct ctl ctl = {
+        .out = stdout, .notes = stderr, .argc = argc, .argv = argv, .clock = clock_system_new()};
     int code = ctl_open(&ctl, verb, config, err);
     if (code == CTL_DONE)
         code = verb->run(&ctl, config, err);

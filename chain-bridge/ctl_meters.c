@@ -11,14 +11,10 @@ struct config {
     struct ctl_shared shared;
     const char *signer;
     uint32_t group;
-    uint32_t timeout_s;
     bool csv;
 };
 
-#define CHANGE_ROWS                                                                                \
-    OPTION_U32(struct config, timeout_s, "timeout-s", "120", 1, 86400,                             \
-               "wait so long for a block"),                                                        \
-        CTL_CHAIN_ROWS(struct config), CTL_KEY_ROWS(struct config)
+#define CHANGE_ROWS CTL_CHAIN_ROWS(struct config), CTL_KEY_ROWS(struct config)
 
 static int take_meter(uint32_t *ret_meter, const struct ctl *ctl, struct err *err)
 {
@@ -31,14 +27,13 @@ static int take_meter(uint32_t *ret_meter, const struct ctl *ctl, struct err *er
 static int change(struct ctl *ctl, const struct config *config, uint32_t meter, const char *what,
                   struct buf *data, struct err *err)
 {
-    struct ctl_tx tx = {ctl->chain, ctl->clock, ctl->signer, ctl->chain_id,
-                        config->timeout_s * 1000};
     struct ctl_tx_result result;
     char hash[ETH_HASH_TEXT];
-    int status = ctl_tx_run(&tx, &result, &ctl->contract, data->data, data->len, err);
+    int code =
+        ctl_tx_run(ctl, &config->shared, &result, &ctl->contract, data->data, data->len, err);
     buf_free(data);
-    if (status != 0)
-        return CTL_FAILED;
+    if (code != CTL_DONE)
+        return code;
     fprintf(ctl->out,
             config->shared.json ? "{\"meter\":%" PRIu32 ",\"change\":\"%s\",\"block\":%" PRIu64
                                   ",\"transaction\":\"%s\"}\n"

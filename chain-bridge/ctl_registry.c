@@ -89,20 +89,20 @@ static int change_meter(struct ctl_registry *registry, const struct ledger_event
     return 0;
 }
 
-static void list_server(struct ctl_registry *registry, const struct ledger_event *event,
-                        uint64_t block)
+static void list_account(struct ctl_registry *registry, enum ctl_role role, bool listed,
+                         const struct ledger_event *event, uint64_t block)
 {
-    struct ctl_server now = {event->account, event->group, event->kind == LEDGER_SERVER_ADDED,
-                             block};
-    for (size_t i = 0; i < registry->server_count; i++) {
-        if (eth_address_equal(&registry->servers[i].address, &event->account)) {
-            registry->servers[i] = now;
+    struct ctl_account now = {role, event->account, event->group, listed, block};
+    for (size_t i = 0; i < registry->account_count; i++) {
+        struct ctl_account *account = &registry->accounts[i];
+        if (account->role == role && eth_address_equal(&account->address, &event->account)) {
+            *account = now;
             return;
         }
     }
-    registry->servers =
-        xrealloc(registry->servers, (registry->server_count + 1) * sizeof(*registry->servers));
-    registry->servers[registry->server_count++] = now;
+    registry->accounts =
+        xrealloc(registry->accounts, (registry->account_count + 1) * sizeof(*registry->accounts));
+    registry->accounts[registry->account_count++] = now;
 }
 
 int ctl_registry_apply(struct ctl_registry *registry, const struct ledger_event *event,
@@ -117,7 +117,15 @@ int ctl_registry_apply(struct ctl_registry *registry, const struct ledger_event 
         return change_meter(registry, event, err);
     case LEDGER_SERVER_ADDED:
     case LEDGER_SERVER_REMOVED:
-        list_server(registry, event, block);
+        list_account(registry, CTL_SERVER, event->kind == LEDGER_SERVER_ADDED, event, block);
+        return 0;
+    case LEDGER_OPERATOR_ADDED:
+    case LEDGER_OPERATOR_REMOVED:
+        list_account(registry, CTL_OPERATOR, event->kind == LEDGER_OPERATOR_ADDED, event, block);
+        return 0;
+    case LEDGER_READER_ADDED:
+    case LEDGER_READER_REMOVED:
+        list_account(registry, CTL_READER, event->kind == LEDGER_READER_ADDED, event, block);
         return 0;
     default:
         return 0;
@@ -132,15 +140,17 @@ static int on_event(void *cookie, const struct ledger_event *event, const struct
 
 int ctl_registry_load(struct ctl_registry *registry, struct ctl *ctl, struct err *err)
 {
-    static const enum ledger_event_kind KINDS[] = {LEDGER_METERS_REGISTERED, LEDGER_SIGNER_ROTATED,
-                                                   LEDGER_METER_CLOSED,      LEDGER_METER_REOPENED,
-                                                   LEDGER_SERVER_ADDED,      LEDGER_SERVER_REMOVED};
+    static const enum ledger_event_kind KINDS[] = {
+        LEDGER_METERS_REGISTERED, LEDGER_SIGNER_ROTATED,   LEDGER_METER_CLOSED,
+        LEDGER_METER_REOPENED,    LEDGER_SERVER_ADDED,     LEDGER_SERVER_REMOVED,
+        LEDGER_OPERATOR_ADDED,    LEDGER_OPERATOR_REMOVED, LEDGER_READER_ADDED,
+        LEDGER_READER_REMOVED};
     return ctl_events(ctl, KINDS, AMR_COUNT(KINDS), on_event, registry, err);
 }
 
 void ctl_registry_free(struct ctl_registry *registry)
 {
     free(registry->meters);
-    free(registry->servers);
+    free(registry->accounts);
     memset(registry, 0, sizeof(*registry));
 }

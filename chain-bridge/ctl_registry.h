@@ -1,7 +1,7 @@
 /*
- * ctl_registry.h: servers and meters as the ledger's events tell them.
+ * ctl_registry.h: meters, and who may do what, as the ledger's events tell them.
  *
- * A snapshot in memory, ordered by meter id and by the order of listing. One thread.
+ * A snapshot in memory, ordered by meter id and by the order of first listing. One thread.
  */
 #ifndef AMR_CHAIN_BRIDGE_CTL_REGISTRY_H
 #define AMR_CHAIN_BRIDGE_CTL_REGISTRY_H
@@ -16,9 +16,12 @@ struct ctl_meter {
     uint64_t block; /* of its registration */
 };
 
-struct ctl_server {
+enum ctl_role { CTL_SERVER, CTL_OPERATOR, CTL_READER };
+
+struct ctl_account {
+    enum ctl_role role;
     struct eth_address address;
-    uint16_t group;
+    uint16_t group; /* of a server */
     bool listed;    /* false: removed since */
     uint64_t block; /* of the last change */
 };
@@ -27,8 +30,8 @@ struct ctl_registry {
     struct ctl_meter *meters;
     size_t meter_count;
     size_t meter_capacity;
-    struct ctl_server *servers;
-    size_t server_count;
+    struct ctl_account *accounts;
+    size_t account_count;
 };
 
 /** Zero-initialise registry before the first load. */

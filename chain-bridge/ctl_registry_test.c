@@ -64,7 +64,7 @@ static void changes_apply_to_known_meters_only(void **state)
     ctl_registry_free(&registry);
 }
 
-static void a_server_keeps_one_row(void **state)
+static void an_account_keeps_one_row_a_role(void **state)
 {
     (void)state;
     struct ctl_registry registry = {0};
@@ -72,8 +72,14 @@ static void a_server_keeps_one_row(void **state)
     assert_int_equal(ctl_registry_apply(&registry, &event, 1, NULL), 0);
     event.kind = LEDGER_SERVER_REMOVED;
     assert_int_equal(ctl_registry_apply(&registry, &event, 2, NULL), 0);
-    assert_int_equal(registry.server_count, 1);
-    assert_false(registry.servers[0].listed);
+    assert_int_equal(registry.account_count, 1);
+    assert_false(registry.accounts[0].listed);
+    event.kind = LEDGER_OPERATOR_ADDED;
+    assert_int_equal(ctl_registry_apply(&registry, &event, 3, NULL), 0);
+    assert_int_equal(registry.account_count, 2);
+    assert_true(registry.accounts[1].listed);
+    assert_int_equal(registry.accounts[1].role, CTL_OPERATOR);
+    assert_false(registry.accounts[0].listed);
     ctl_registry_free(&registry);
 }
 
@@ -105,7 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_stay_sorted_and_the_next_number_is_behind_the_last),
         cmocka_unit_test(changes_apply_to_known_meters_only),
-        cmocka_unit_test(a_server_keeps_one_row),
+        cmocka_unit_test(an_account_keeps_one_row_a_role),
         cmocka_unit_test(meters_and_times_are_parsed_strictly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

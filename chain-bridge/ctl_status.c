@@ -113,11 +113,11 @@ static size_t count_meters(const struct ctl_registry *registry, enum meter_statu
 static int print_servers(struct ctl *ctl, const struct state *state, bool json, struct err *err)
 {
     const char *comma = "";
-    for (size_t i = 0; i < state->registry.server_count; i++) {
-        const struct ctl_server *server = &state->registry.servers[i];
+    for (size_t i = 0; i < state->registry.account_count; i++) {
+        const struct ctl_account *server = &state->registry.accounts[i];
         struct chain_balance balance;
         char address[ETH_ADDRESS_TEXT];
-        if (!server->listed)
+        if (!server->listed || server->role != CTL_SERVER)
             continue;
         if (chain_balance(ctl->chain, &balance, &server->address, err) != CHAIN_OK)
             return err_wrap(err, "a server's balance");

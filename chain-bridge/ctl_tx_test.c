@@ -31,7 +31,8 @@ struct fixture {
     struct clock *clock;
     struct chain *chain;
     struct signer *signer;
-    struct ctl_tx tx;
+    struct ctl ctl;
+    struct ctl_shared shared;
     struct buf code; /* creation code with its argument */
 };
 
@@ -109,7 +110,9 @@ static int set_up(void **state)
     snprintf(port, sizeof(port), "%u", free_port());
     f->anvil = start_anvil(program, port);
     wait_for_chain(f, port);
-    f->tx = (struct ctl_tx){f->chain, f->clock, f->signer, 31337, 30000};
+    f->ctl =
+        (struct ctl){.chain = f->chain, .chain_id = 31337, .signer = f->signer, .clock = f->clock};
+    f->shared = (struct ctl_shared){.timeout_s = 30, .raise_s = 15, .max_fee_gwei = 500};
     return 0;
 }
 
@@ -132,7 +135,7 @@ static int tear_down(void **state)
 static int run_data(struct fixture *f, const struct eth_address *to, struct buf *data,
                     struct ctl_tx_result *ret_result, struct err *err)
 {
-    int result = ctl_tx_run(&f->tx, ret_result, to, data->data, data->len, err);
+    int result = ctl_tx_run(&f->ctl, &f->shared, ret_result, to, data->data, data->len, err);
     buf_free(data);
     return result;
 }
@@ -142,7 +145,7 @@ static struct eth_address deploy(struct fixture *f)
     struct ctl_tx_result result;
     struct err err = ERR_INIT;
     abi_address(&f->code, signer_address(f->signer));
-    if (ctl_tx_run(&f->tx, &result, NULL, f->code.data, f->code.len, &err) != 0)
+    if (ctl_tx_run(&f->ctl, &f->shared, &result, NULL, f->code.data, f->code.len, &err) != 0)
         fail_msg("%s", err.text);
     if (ledger_probe(f->chain, &result.receipt.contract, 31337, &err) != CHAIN_OK)
         fail_msg("%s", err.text);
@@ -182,7 +185,7 @@ static void the_ledger_answers_over_a_real_node(void **state)
     ledger_register_meters(&data, 7u << 16 | 1, signers, 3);
     assert_int_equal(run_data(f, &contract, &data, &result, &err), 0);
     ledger_add_server(&data, admin, 7);
-    assert_int_equal(run_data(f, &contract, &data, &result, &err), -1);
+    assert_int_equal(run_data(f, &contract, &data, &result, &err), CTL_FAILED);
     assert_non_null(strstr(err.text, "AlreadyListed: listed already 0xf39F"));
     struct chain_log_query query = {.address = contract, .from = 0, .to = result.receipt.block};
     struct counted counted = {0, 0};

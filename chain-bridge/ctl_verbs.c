@@ -10,18 +10,39 @@
 #include "chain-bridge/ctl_meters.h"
 #include "chain-bridge/ctl_pki.h"
 #include "chain-bridge/ctl_readings.h"
-#include "chain-bridge/ctl_server.h"
+#include "chain-bridge/ctl_roles.h"
 #include "chain-bridge/ctl_staff.h"
 #include "chain-bridge/ctl_status.h"
 #include "chain-bridge/ctl_watch.h"
 #include "common/manual.h"
 #include "common/nearest.h"
 
+/* A row each: others add theirs. */
+/* clang-format off */
 static const struct ctl_verb *const SET_UP[] = {
-    &ctl_pki_init,     &ctl_pki_issue,  &ctl_key_new,       &ctl_key_import,  &ctl_key_show,
-    &ctl_deploy,       &ctl_server_add, &ctl_server_remove, &ctl_server_list, &ctl_enrol,
-    &ctl_revoke,       &ctl_reopen,     &ctl_rotate,        &ctl_meters,      &ctl_staff_add,
-    &ctl_staff_remove, &ctl_staff_list,
+    &ctl_pki_init,
+    &ctl_pki_issue,
+    &ctl_key_new,
+    &ctl_key_import,
+    &ctl_key_show,
+    &ctl_deploy,
+    &ctl_server_add,
+    &ctl_server_remove,
+    &ctl_server_list,
+    &ctl_operator_add,
+    &ctl_operator_remove,
+    &ctl_operator_list,
+    &ctl_reader_add,
+    &ctl_reader_remove,
+    &ctl_reader_list,
+    &ctl_enrol,
+    &ctl_revoke,
+    &ctl_reopen,
+    &ctl_rotate,
+    &ctl_meters,
+    &ctl_staff_add,
+    &ctl_staff_remove,
+    &ctl_staff_list,
 };
 
 static const struct ctl_verb *const OPERATE[] = {
@@ -37,6 +58,8 @@ static const struct ctl_verb *const SHELL[] = {
     &ctl_completion,
     &ctl_manual,
 };
+
+/* clang-format on */
 
 static const struct ctl_section SECTIONS[] = {
     {"Set up", SET_UP, AMR_COUNT(SET_UP)},
