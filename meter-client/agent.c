@@ -221,6 +221,20 @@ uint64_t agent_due_ms(const struct agent *agent)
     return due_ms;
 }
 
+void agent_status(const struct agent *agent, struct agent_status *ret_status)
+{
+    memset(ret_status, 0, sizeof(*ret_status));
+    if (agent->measured)
+        ret_status->measurement = agent->measurement;
+    ret_status->last = agent->last;
+    if (meter_store_counts(agent->parts.store, &ret_status->counts, NULL))
+        memset(&ret_status->counts, 0, sizeof(ret_status->counts)); /* told as an alarm */
+    ret_status->made = agent->made;
+    ret_status->alarms = agent_alarms(agent);
+    ret_status->control = control_state(agent->control);
+    ret_status->connected = agent->connected;
+}
+
 enum agent_end agent_end(const struct agent *agent)
 {
     struct meter_store_counts counts;

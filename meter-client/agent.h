@@ -85,6 +85,19 @@ uint64_t agent_due_ms(const struct agent *agent);
 /** Says goodbye: state offline. */
 void agent_leave(struct agent *agent);
 
+/** For displays and sums. */
+struct agent_status {
+    struct measurement measurement; /* the newest; unix_ms 0: none yet */
+    struct reading last;            /* the newest reading; timestamp 0: none yet */
+    struct meter_store_counts counts;
+    uint64_t made;   /* readings since the start */
+    unsigned alarms; /* enum meter_alarm */
+    enum control_state control;
+    bool connected;
+};
+
+void agent_status(const struct agent *agent, struct agent_status *ret_status);
+
 enum agent_end { AGENT_GOES_ON, AGENT_ALL_SEALED, AGENT_SOME_REJECTED };
 /** With config.count: whether that many readings were made and every report's fate is known. */
 enum agent_end agent_end(const struct agent *agent);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "meter-client/export.h"
+#include "meter-client/fleet.h"
 #include "meter-client/meter_config.h"
 #include "meter-client/meter_identity.h"
 #include "meter-client/run.h"
@@ -64,7 +65,10 @@ int main(int argc, char **argv)
             code = EXIT_USAGE;
             break;
         }
-        code = run_verb(words ? argv[1] : "run", &config, &err);
+        if (config.fleet && words == 0)
+            code = run_fleet(&config, argc, argv, &err);
+        else
+            code = run_verb(words ? argv[1] : "run", &config, &err);
         break;
     case OPTIONS_EXIT:
         break;

@@ -56,13 +56,17 @@ static const struct option_row ROWS[] = {
     OPTION_FLAG(struct config, direct_reconnect, "direct-reconnect",
                 "a remote reconnection closes the relay without a person (SIGUSR1) confirming"),
     OPTION_STRING(struct config, log_level, "log-level", "info", "debug, info, unusual or broken"),
-    OPTION_STRING(struct config, dir, "dir", ".", "init: where the files go"),
+    OPTION_U32(struct config, fleet, "fleet", "0", 0, 10000,
+               "so many simulated meters in this process, by the first bundles in dir; 0: one"),
+    OPTION_STRING(struct config, dir, "dir", ".",
+                  "init: where the files go; fleet: where the bundles are"),
 };
 
 struct options *config_options(struct config *config)
 {
     return options_new(ROWS, AMR_COUNT(ROWS), config, "AMR_METER",
                        "amr-meter [run] [--config FILE] [options]\n"
+                       "       amr-meter --fleet N --dir DIR [options]\n"
                        "       amr-meter init --dir DIR --serial SERIAL\n"
                        "       amr-meter export --store FILE\n\n"
                        "read a meter, sign its readings and keep them until they are sealed\n\n"

@@ -43,6 +43,7 @@ struct config {
     uint32_t telemetry_s;
     uint32_t max_backlog;
     uint32_t retention_days;
+    uint32_t fleet;
     bool direct_reconnect;
 };
 
