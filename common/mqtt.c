@@ -28,6 +28,8 @@
 #define ATTEMPT_TIMEOUT_MS 20000
 /** A connection that lasted less did not help: the backoff goes on growing. */
 #define STABLE_MS   10000
+#define LEAVE_MS    2000
+#define HOPELESS_MS 900000 /* a refusal that no retry changes: somebody must, and then we come */
 #define WAITING_MAX 100000
 
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP };
@@ -64,6 +66,8 @@ struct mqtt {
     _Atomic(enum link_state) state;
     bool ended; /* the attempt or connection is over: the connector's turn */
     bool stopping;
+    bool again;        /* leave this server and begin with the first */
+    bool hopeless;     /* refused for what no retry changes */
     bool disconnected; /* answer to our own DISCONNECT */
     uint32_t stop_timeout_ms;
     unsigned users;  /* threads inside MQTTAsync_send */
@@ -142,6 +146,26 @@ static void on_server_disconnect(void *cookie, MQTTProperties *properties,
     end_connection(mine(cookie), "disconnected by the server", MQTTReasonCode_toString(reason));
 }
 
+/** Refusals that stay until somebody changes a configuration; being unknown is not one. */
+static bool is_hopeless(int code)
+{
+    static const enum MQTTReasonCodes CODES[] = {MQTTREASONCODE_UNSUPPORTED_PROTOCOL_VERSION,
+                                                 MQTTREASONCODE_CLIENT_IDENTIFIER_NOT_VALID,
+                                                 MQTTREASONCODE_BANNED,
+                                                 MQTTREASONCODE_BAD_AUTHENTICATION_METHOD,
+                                                 MQTTREASONCODE_TOPIC_NAME_INVALID,
+                                                 MQTTREASONCODE_PACKET_TOO_LARGE,
+                                                 MQTTREASONCODE_PAYLOAD_FORMAT_INVALID,
+                                                 MQTTREASONCODE_RETAIN_NOT_SUPPORTED,
+                                                 MQTTREASONCODE_QOS_NOT_SUPPORTED};
+
+    for (size_t i = 0; i < sizeof(CODES) / sizeof(CODES[0]); i++) {
+        if ((int)CODES[i] == code)
+            return true;
+    }
+    return false;
+}
+
 static void on_connect_failure(void *cookie, MQTTAsync_failureData5 *data)
 {
     struct mqtt *mqtt = mine(cookie);
@@ -152,9 +176,12 @@ static void on_connect_failure(void *cookie, MQTTAsync_failureData5 *data)
     memcpy(tls_error, mqtt->tls_error, sizeof(tls_error));
     pthread_mutex_unlock(&mqtt->lock);
     /* A refusing CONNACK comes with its reason in code; Paho's own failures are negative there. */
-    if (data->code >= MQTTREASONCODE_UNSPECIFIED_ERROR)
+    if (data->code >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
         detail = MQTTReasonCode_toString((enum MQTTReasonCodes)data->code);
-    else if (tls_error[0])
+        pthread_mutex_lock(&mqtt->lock);
+        mqtt->hopeless = is_hopeless(data->code);
+        pthread_mutex_unlock(&mqtt->lock);
+    } else if (tls_error[0])
         detail = tls_error;
     else if (!detail)
         detail = MQTTAsync_strerror(data->code);
@@ -487,7 +514,7 @@ static uint64_t attempt_wait(struct mqtt *mqtt)
     uint64_t up_since = 0;
 
     pthread_mutex_lock(&mqtt->lock);
-    while (!mqtt->ended && !mqtt->stopping) {
+    while (!mqtt->ended && !mqtt->stopping && !mqtt->again) {
         if (mqtt->state == LINK_UP) {
             up_since = up_since ? up_since : now_ms(mqtt);
             pthread_cond_wait(&mqtt->changed, &mqtt->lock);
@@ -540,7 +567,7 @@ static void attempt_end(struct mqtt *mqtt)
         pthread_cond_wait(&mqtt->changed, &mqtt->lock);
     pthread_mutex_unlock(&mqtt->lock);
     if (clean)
-        say_disconnect(mqtt, mqtt->stop_timeout_ms);
+        say_disconnect(mqtt, mqtt->stopping ? mqtt->stop_timeout_ms : LEAVE_MS);
     if (mqtt->handle)
         MQTTAsync_destroy(
             &mqtt->handle); /* waits for callbacks; calls on_publish_failure for most of them */
@@ -575,6 +602,17 @@ static bool pause_or_stop(struct mqtt *mqtt, uint64_t ms)
     return stopping;
 }
 
+static bool take_flag(struct mqtt *mqtt, bool *flag)
+{
+    bool was;
+
+    pthread_mutex_lock(&mqtt->lock);
+    was = *flag;
+    *flag = false;
+    pthread_mutex_unlock(&mqtt->lock);
+    return was;
+}
+
 static void *connector_main(void *cookie)
 {
     struct mqtt *mqtt = cookie;
@@ -592,13 +630,18 @@ static void *connector_main(void *cookie)
             break;
         if (mqtt->handlers.on_disconnected)
             mqtt->handlers.on_disconnected(mqtt->handlers.cookie, mqtt->reason);
+        if (take_flag(mqtt, &mqtt->again)) {
+            next = 0;
+            pause_ms = 0;
+            continue;
+        }
         pause_ms = 0; /* the next server at once; wait only when all were tried */
         if (up_ms < STABLE_MS && ++next < mqtt->setup.server_count)
             continue;
         next = 0;
         if (up_ms >= STABLE_MS)
             backoff_ms = mqtt->setup.config.retry_min_ms;
-        pause_ms = jitter(mqtt, backoff_ms);
+        pause_ms = jitter(mqtt, take_flag(mqtt, &mqtt->hopeless) ? HOPELESS_MS : backoff_ms);
         if (2 * backoff_ms <= mqtt->setup.config.retry_max_ms)
             backoff_ms *= 2;
     }
@@ -646,14 +689,29 @@ int mqtt_start(struct mqtt *mqtt, struct err *err)
     return 0;
 }
 
-void mqtt_stop(struct mqtt *mqtt, uint32_t timeout_ms)
+void mqtt_reconnect(struct mqtt *mqtt)
 {
-    if (!mqtt || !mqtt->started)
-        return;
+    pthread_mutex_lock(&mqtt->lock);
+    if (mqtt->state == LINK_UP) {
+        mqtt->again = true;
+        snprintf(mqtt->reason, sizeof(mqtt->reason), "going to the first server");
+    }
+    unlock_and_tell(mqtt);
+}
+
+void mqtt_leave(struct mqtt *mqtt, uint32_t timeout_ms)
+{
     pthread_mutex_lock(&mqtt->lock);
     mqtt->stopping = true;
     mqtt->stop_timeout_ms = timeout_ms;
     unlock_and_tell(mqtt);
+}
+
+void mqtt_stop(struct mqtt *mqtt, uint32_t timeout_ms)
+{
+    if (!mqtt || !mqtt->started)
+        return;
+    mqtt_leave(mqtt, timeout_ms);
     pthread_join(mqtt->connector, NULL);
     (void)atomic_load(&mqtt->callbacks);
     mqtt->started = false;

@@ -2,11 +2,12 @@
  * mqtt.h: an MQTT client that stays connected, over Paho's MQTTAsync.
  *
  * MQTT 5, TLS with a client certificate, several servers tried in order, reconnects with jittered
- * backoff, subscriptions re-issued on every connect (a broker may have lost the session). Handlers
- * run on Paho's threads under its lock: copy, enqueue, wake somebody, return; the only call allowed
- * in them is mqtt_publish. Everything else may be called from any thread but a handler; mqtt_new
- * takes http_proxy and https_proxy out of the environment (brokers are connected to directly), so
- * it is called before there are threads.
+ * backoff (a quarter of an hour where the server's reason is one that no retry changes),
+ * subscriptions re-issued on every connect (a broker may have lost the session). Handlers run on
+ * Paho's threads under its lock: copy, enqueue, wake somebody, return; the only call allowed in
+ * them is mqtt_publish. Everything else may be called from any thread but a handler; mqtt_new takes
+ * http_proxy and https_proxy out of the environment (brokers are connected to directly), so it is
+ * called before there are threads.
  *
  * A PUBACK says only that the broker has the message in memory (or refused it: reason >= 0x80);
  * nothing durable hangs on it. Messages not yet acknowledged when a connection breaks are dropped
@@ -65,6 +66,10 @@ int mqtt_start(struct mqtt *mqtt, struct err *err) AMR_NODISCARD;
 int mqtt_publish(struct mqtt *mqtt, const char *topic, const void *payload, size_t len, int qos,
                  bool retain, uint64_t tag, struct err *err) AMR_NODISCARD;
 bool mqtt_connected(const struct mqtt *mqtt);
+/** Leaves the server it is on, cleanly, and connects to the first again; nothing while not up. */
+void mqtt_reconnect(struct mqtt *mqtt);
+/** Begins what mqtt_stop does, without waiting: for whoever stops many. */
+void mqtt_leave(struct mqtt *mqtt, uint32_t timeout_ms);
 /** Disconnects cleanly (no Will) within timeout_ms; no handler runs after it returns. */
 void mqtt_stop(struct mqtt *mqtt, uint32_t timeout_ms);
 void mqtt_free(struct mqtt *mqtt);

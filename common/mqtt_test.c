@@ -435,6 +435,9 @@ static void the_second_server_is_used_where_the_first_is_away(void **state)
     wait_for(&seen, &seen.connects, 1);
     assert_string_equal(seen.server, broker.server);
     assert_int_equal(seen.disconnects, 1);
+    mqtt_reconnect(mqtt); /* tries the first at once, and comes back */
+    wait_for(&seen, &seen.connects, 2);
+    assert_int_equal(seen.disconnects, 3);
     mqtt_free(mqtt);
     close(dead);
     broker_free(&broker);

@@ -109,6 +109,7 @@ void agent_leave(struct agent *agent)
 {
     if (agent->connected)
         agent_send_state(agent, false);
+    agent_disconnected(agent);
 }
 
 void agent_receipt(struct agent *agent, const void *payload, size_t len)

@@ -257,6 +257,10 @@ static enum exit_code loop(struct fleet *fleet, struct err *err)
 static void release(struct fleet *fleet)
 {
     for (uint32_t i = 0; i < fleet->count; i++) {
+        if (fleet->members[i].meter)
+            meter_leave(fleet->members[i].meter);
+    }
+    for (uint32_t i = 0; i < fleet->count; i++) {
         meter_free(fleet->members[i].meter);
         options_free(fleet->members[i].options);
     }

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "meter-client/failback.h"
 #include "meter-client/messages.h"
 
 #define QUEUE_MAX        4096
@@ -32,6 +33,7 @@ STAILQ_HEAD(items, item);
 
 struct link {
     struct mqtt *mqtt;
+    struct failback *failback;
     struct log *log;
     uint16_t group;
     char serial[SERIAL_MAX + 1];
@@ -122,6 +124,7 @@ static void lost(struct link *link, const struct item *item, struct agent *agent
         log_unusual(link->log, "no connection, trying again: %s",
                     log_quote(text, sizeof(text), item->text, item->len));
     link->told_lost = true;
+    failback_disconnected(link->failback);
     agent_disconnected(agent);
 }
 
@@ -133,6 +136,7 @@ static void deliver(struct link *link, const struct item *item, struct agent *ag
     case CONNECTED:
         log_info(link->log, "connected server=%s", item->text);
         link->told_lost = false;
+        failback_connected(link->failback, item->text);
         agent_connected(agent);
         break;
     case DISCONNECTED:
@@ -156,6 +160,10 @@ void link_drain(struct link *link, struct agent *agent)
     struct item *item;
     uint64_t count;
 
+    if (failback_is_due(link->failback)) {
+        log_info(link->log, "the first server answers again, going back");
+        mqtt_reconnect(link->mqtt);
+    }
     if (read(link->fd, &count, sizeof(count)) < 0)
         return; /* nothing there */
     while ((item = take(link))) {
@@ -224,7 +232,8 @@ int link_new(struct link **ret_link, const struct link_config *config, struct lo
     link->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (link->fd < 0)
         err_errno(err, "make an event descriptor");
-    else
+    else if (failback_new(&link->failback, config->servers, config->failback_s, config->clock,
+                          err) == 0)
         link->mqtt = make_mqtt(link, config, err);
     if (!link->mqtt) {
         link_free(link);
@@ -239,9 +248,19 @@ int link_start(struct link *link, struct err *err)
     return mqtt_start(link->mqtt, err);
 }
 
+uint64_t link_due_ms(const struct link *link)
+{
+    return failback_due_ms(link->failback);
+}
+
 int link_fd(const struct link *link)
 {
     return link->fd;
+}
+
+void link_leave(struct link *link)
+{
+    mqtt_leave(link->mqtt, STOP_MS);
 }
 
 void link_stop(struct link *link)
@@ -256,6 +275,7 @@ void link_free(struct link *link)
     if (!link)
         return;
     mqtt_free(link->mqtt);
+    failback_free(link->failback);
     while ((item = take(link)))
         free(item);
     if (link->fd >= 0)

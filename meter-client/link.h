@@ -23,6 +23,8 @@ struct link_config {
     uint16_t group;
     uint32_t session; /* for the Will */
     uint32_t unix_s;  /* likewise */
+    uint32_t failback_s;
+    const struct clock *clock;
 };
 
 int link_new(struct link **ret_link, const struct link_config *config, struct log *log,
@@ -31,7 +33,11 @@ int link_start(struct link *link, struct err *err) AMR_NODISCARD;
 /** Readable when link_drain has something to do. */
 int link_fd(const struct link *link);
 void link_drain(struct link *link, struct agent *agent);
+/** When link_drain has something to do without a message; monotonic. */
+uint64_t link_due_ms(const struct link *link);
 struct agent_link link_for_agent(struct link *link);
+/** Begins to, for whoever stops many. */
+void link_leave(struct link *link);
 /** Disconnects cleanly; nothing comes in afterwards. */
 void link_stop(struct link *link);
 void link_free(struct link *link);

@@ -118,7 +118,9 @@ static int make_link(struct meter *meter, struct err *err)
                                .serial = meter->serial,
                                .group = meter_group(config->meter),
                                .session = meter_store_session(meter->store),
-                               .unix_s = clock_unix_s(meter->clock)};
+                               .unix_s = clock_unix_s(meter->clock),
+                               .failback_s = config->failback_s,
+                               .clock = meter->clock};
 
     return link_new(&meter->link, &link, meter->log, err);
 }
@@ -176,12 +178,19 @@ enum exit_code meter_new(struct meter **ret_meter, const struct config *config, 
     return code;
 }
 
+void meter_leave(struct meter *meter)
+{
+    if (meter->agent)
+        agent_leave(meter->agent);
+    if (meter->link)
+        link_leave(meter->link);
+}
+
 void meter_free(struct meter *meter)
 {
     if (!meter)
         return;
-    if (meter->agent)
-        agent_leave(meter->agent);
+    meter_leave(meter);
     if (meter->link)
         link_stop(meter->link);
     agent_free(meter->agent);
@@ -248,6 +257,10 @@ uint64_t meter_due_ms(const struct meter *meter)
     uint64_t due_ms = agent_due_ms(meter->agent);
     uint64_t source_ms = source_due_ms(meter->source);
 
+    uint64_t link_ms = link_due_ms(meter->link);
+
+    if (link_ms < due_ms)
+        due_ms = link_ms;
     return source_ms < due_ms ? source_ms : due_ms;
 }
 

@@ -20,6 +20,8 @@ struct meter;
 /** Clock, log and config are borrowed and outlive the meter. Fills err where not EXIT_OK. */
 enum exit_code meter_new(struct meter **ret_meter, const struct config *config, struct clock *clock,
                          struct log *log, struct err *err) AMR_NODISCARD;
+/** Says goodbye and begins to disconnect: for whoever frees many. */
+void meter_leave(struct meter *meter);
 /** Says goodbye, disconnects, keeps what is to be kept. */
 void meter_free(struct meter *meter);
 /** Starts the link's threads. */

@@ -4,6 +4,9 @@
 
 static const struct option_row ROWS[] = {
     OPTION_LIST(struct config, servers, "servers", NULL, "ssl://host:port of the group's brokers"),
+    OPTION_U32(struct config, failback_s, "failback-s", "300", 0, 86400,
+               "on another server than the first: seconds between looks whether that is back; "
+               "0: stay"),
     OPTION_STRING(struct config, ca, "ca", NULL, "PEM file of the CA that signed the brokers"),
     OPTION_STRING(struct config, cert, "cert", NULL, "PEM certificate of this meter"),
     OPTION_STRING(struct config, key, "key", NULL, "PEM key of the certificate, mode 0600"),

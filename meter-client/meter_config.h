@@ -44,6 +44,7 @@ struct config {
     uint32_t max_backlog;
     uint32_t retention_days;
     uint32_t fleet;
+    uint32_t failback_s;
     bool direct_reconnect;
 };
 
