@@ -36,7 +36,6 @@ static bool looks(struct failback *failback, struct clock *clock)
         if (failback_due_ms(failback) > clock_mono_ms(clock) + 1000)
             return false;
         clock_advance_ms(clock, 100);
-        usleep(1000);
     }
     return false;
 }
