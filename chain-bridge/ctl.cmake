@@ -28,6 +28,14 @@ endif()
 amr_library(
   amr-ctl
   MODULES
+  audit
+  audit_batch
+  audit_findings
+  audit_ledger
+  audit_pool
+  audit_spool
+  audit_state
+  audit_table
   ctl
   ctl_board
   ctl_completion
@@ -51,6 +59,7 @@ amr_library(
   ctl_status
   ctl_tx
   ctl_verbs
+  ctl_verify
   ctl_watch
   log_file
   pki

@@ -7,7 +7,8 @@
  *
  * Exit codes: 0 done; 1 failed at work; 2 wrong usage or configuration; 3 refused: the node serves
  * another chain, or the contract is no MeterLedger of this version; 4 the answer is no (a meter did
- * not obey, a proof does not hold); 5 no answer in time: what was begun may still happen.
+ * not obey, a proof does not hold); 5 no answer in time: what was begun may still happen; 6
+ * incomplete: nothing is wrong, but something that was to be checked is missing.
  */
 #ifndef AMR_CHAIN_BRIDGE_CTL_H
 #define AMR_CHAIN_BRIDGE_CTL_H
@@ -26,7 +27,8 @@ enum ctl_exit {
     CTL_USAGE = 2,
     CTL_REFUSED = 3,
     CTL_NO = 4,
-    CTL_LATE = 5
+    CTL_LATE = 5,
+    CTL_INCOMPLETE = 6
 };
 
 enum ctl_needs {

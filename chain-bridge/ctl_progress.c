@@ -25,14 +25,24 @@ struct ctl_progress {
     bool first_known;
 };
 
+static bool is_terminal(FILE *out)
+{
+    const char *term = getenv("TERM");
+    return isatty(fileno(out)) && term != NULL && strcmp(term, "dumb") != 0;
+}
+
+bool ctl_color(FILE *out)
+{
+    const char *no_color = getenv("NO_COLOR");
+    return is_terminal(out) && (no_color == NULL || *no_color == '\0');
+}
+
 struct ctl_progress *ctl_progress_new(const struct clock *clock)
 {
     struct ctl_progress *progress = xcalloc(1, sizeof(*progress));
-    const char *term = getenv("TERM");
-    const char *no_color = getenv("NO_COLOR");
     progress->clock = clock;
-    progress->shown = isatty(STDERR_FILENO) && term != NULL && strcmp(term, "dumb") != 0;
-    progress->color = no_color == NULL || *no_color == '\0';
+    progress->shown = is_terminal(stderr);
+    progress->color = ctl_color(stderr);
     return progress;
 }
 

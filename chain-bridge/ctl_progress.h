@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/buf.h"
 #include "common/clock.h"
@@ -29,6 +30,9 @@ void ctl_progress_end(struct ctl_progress *progress);
 /** The line: "what  [####----]  50 %  12,345 units/s  1:23 left", at most width columns. */
 void ctl_progress_line(struct buf *out, const char *what, const char *unit, uint64_t done,
                        uint64_t total, uint64_t elapsed_ms, unsigned width, bool color);
+/** Whether out is a terminal that shows colours, and nobody said NO_COLOR. */
+bool ctl_color(FILE *out);
+
 /** "12,345,678"; returns text. */
 #define CTL_COUNT_TEXT 28
 char *ctl_count_text(char text[CTL_COUNT_TEXT], uint64_t count);

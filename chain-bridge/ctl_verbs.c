@@ -13,6 +13,7 @@
 #include "chain-bridge/ctl_roles.h"
 #include "chain-bridge/ctl_staff.h"
 #include "chain-bridge/ctl_status.h"
+#include "chain-bridge/ctl_verify.h"
 #include "chain-bridge/ctl_watch.h"
 #include "common/manual.h"
 #include "common/nearest.h"
@@ -52,6 +53,7 @@ static const struct ctl_verb *const OPERATE[] = {
 
 static const struct ctl_verb *const AUDIT[] = {
     &ctl_readings,
+    &ctl_verify,
 };
 
 static const struct ctl_verb *const SHELL[] = {

@@ -678,3 +678,37 @@ enum chain_result ledger_command_state(struct chain *chain, const struct eth_add
                                                    (uint8_t)values[2], (uint32_t)values[3]};
     return result;
 }
+
+enum chain_result ledger_batch_count(struct chain *chain, const struct eth_address *contract,
+                                     uint64_t *ret_count, uint16_t group, uint64_t block,
+                                     struct err *err)
+{
+    struct buf data = BUF_INIT;
+    uint64_t count = 0;
+    abi_selector(&data, "batchCount(uint16)");
+    abi_uint(&data, group);
+    enum chain_result result =
+        view_uints(chain, &count, 1, contract, NULL, &data, block, "batchCount", err);
+    if (result == CHAIN_OK)
+        *ret_count = count;
+    return result;
+}
+
+enum chain_result ledger_signer_at(struct chain *chain, const struct eth_address *contract,
+                                   struct eth_address *ret_signer, uint32_t meter, uint64_t batch,
+                                   uint64_t block, struct err *err)
+{
+    struct buf data = BUF_INIT;
+    struct buf words = BUF_INIT;
+    abi_selector(&data, "meterSignerAt(uint32,uint64)");
+    abi_uint(&data, meter);
+    abi_uint(&data, batch);
+    enum chain_result result =
+        view(chain, &words, contract, NULL, &data, block, "meterSignerAt", err);
+    if (result == CHAIN_OK &&
+        abi_get_address((struct abi_view){words.data, words.len}, 0, ret_signer, err) != 0)
+        result = words_failed("meterSignerAt", err);
+    buf_free(&words);
+    buf_free(&data);
+    return result;
+}

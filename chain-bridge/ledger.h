@@ -131,4 +131,13 @@ enum chain_result ledger_command_state(struct chain *chain, const struct eth_add
                                        struct ledger_command_state *ret_state, uint32_t meter,
                                        uint64_t id, struct err *err);
 
+/** batchCount(group) as of a block. */
+enum chain_result ledger_batch_count(struct chain *chain, const struct eth_address *contract,
+                                     uint64_t *ret_count, uint16_t group, uint64_t block,
+                                     struct err *err);
+/** meterSignerAt(meter, number of a batch); zero where it had none. */
+enum chain_result ledger_signer_at(struct chain *chain, const struct eth_address *contract,
+                                   struct eth_address *ret_signer, uint32_t meter, uint64_t batch,
+                                   uint64_t block, struct err *err);
+
 #endif

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "common/keccak.h"
 
 #define MAGIC "AMRLOGS1"
@@ -179,24 +180,22 @@ static int take_content(struct log_file *file, struct err *err)
     return result;
 }
 
-static int open_scratch(char **ret_name)
+static int open_scratch(char **ret_name, struct err *err)
 {
-    const char *folder = getenv("TMPDIR");
-    *ret_name = xasprintf("%s/amrctl-XXXXXX", folder != NULL ? folder : "/tmp");
-    int fd = mkostemp(*ret_name, O_CLOEXEC);
-    if (fd >= 0)
-        unlink(*ret_name);
-    return fd;
+    *ret_name = xstrdup("scratch");
+    return file_scratch(err);
 }
 
-static int open_named(char **ret_name, const char *path)
+static int open_named(char **ret_name, const char *path, struct err *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
         close(fd);
-        return open_scratch(ret_name);
+        return open_scratch(ret_name, err);
     }
     *ret_name = xstrdup(path);
+    if (fd < 0)
+        err_errno(err, "open '%s'", path);
     return fd;
 }
 
@@ -204,10 +203,8 @@ struct log_file *log_file_open(const char *path, const struct log_file_key *key,
 {
     struct log_file *file = xcalloc(1, sizeof(*file));
     file->key = *key;
-    file->fd = path != NULL ? open_named(&file->name, path) : open_scratch(&file->name);
-    if (file->fd < 0)
-        fail(file, "open", err);
-    else if (take_content(file, err) == 0)
+    file->fd = path != NULL ? open_named(&file->name, path, err) : open_scratch(&file->name, err);
+    if (file->fd >= 0 && take_content(file, err) == 0)
         return file;
     log_file_close(file);
     return NULL;

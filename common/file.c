@@ -128,3 +128,25 @@ done:
     free(fresh);
     return result;
 }
+
+int file_scratch(struct err *err)
+{
+    const char *folder = getenv("TMPDIR");
+    char *name = xasprintf("%s/amr-XXXXXX", folder != NULL && *folder != '\0' ? folder : "/tmp");
+    int fd = mkostemp(name, O_CLOEXEC);
+    if (fd < 0)
+        err_errno(err, "scratch file '%s'", name);
+    else
+        unlink(name);
+    free(name);
+    return fd;
+}
+
+int file_size(uint64_t *ret_bytes, const char *path, struct err *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return err_errno(err, "look at '%s'", path);
+    *ret_bytes = (uint64_t)info.st_size;
+    return 0;
+}

@@ -14,6 +14,7 @@
 int file_read(struct buf *out, const char *path, size_t max, struct err *err) AMR_NODISCARD;
 /** The same, and refuses a file that group or others can read or write. */
 int file_read_secret(struct buf *out, const char *path, size_t max, struct err *err) AMR_NODISCARD;
+int file_size(uint64_t *ret_bytes, const char *path, struct err *err) AMR_NODISCARD;
 /** Creates the file with mode, writes, fsyncs; refuses to overwrite. */
 int file_create(const char *path, unsigned mode, const void *data, size_t len,
                 struct err *err) AMR_NODISCARD;
@@ -21,5 +22,8 @@ int file_create(const char *path, unsigned mode, const void *data, size_t len,
  * after a power cut, too. A file that was there keeps its owner and group. */
 int file_replace(const char *path, unsigned mode, const void *data, size_t len,
                  struct err *err) AMR_NODISCARD;
+/** A new file in TMPDIR (/tmp) that has no name and is gone when it is closed: its descriptor; -1.
+ */
+int file_scratch(struct err *err) AMR_NODISCARD;
 
 #endif

@@ -66,6 +66,7 @@ export class Stage {
     chmodSync(this.dir, 0o711);
     for (const name of ['broker', 'pki', 'keys', 'registry', 'meters', 'state'])
       mkdirSync(join(this.dir, name), { mode: name === 'registry' ? 0o755 : 0o711 });
+    this.amrctlPath = join(BIN, 'amrctl');
     this.programs = [];
     this.meters = [];
     this.clients = [];
@@ -96,7 +97,7 @@ export class Stage {
   }
 
   amrctl(...args) {
-    return run(join(BIN, 'amrctl'), args, { env: SANITIZERS, timeoutMs: 120_000 });
+    return run(this.amrctlPath, args, { env: SANITIZERS, timeoutMs: 120_000 });
   }
 
   ctl(...args) {
