@@ -38,6 +38,7 @@ amr_library(
   audit_table
   ctl
   ctl_board
+  ctl_bundle
   ctl_completion
   ctl_deploy
   ctl_enrol

@@ -9,13 +9,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chain-bridge/ctl_bundle.h"
 #include "chain-bridge/ctl_registry.h"
 #include "chain-bridge/ctl_rows.h"
 #include "chain-bridge/ctl_tx.h"
 #include "chain-bridge/pki.h"
 #include "common/file.h"
 
-#define PEM_MAX 65536
+#define PEM_MAX  65536
+#define CONF_MAX 65536
+/* A certificate that ends sooner is made anew. */
+#define RENEW_DAYS 30
 
 struct config {
     struct ctl_shared shared;
@@ -28,6 +32,7 @@ struct config {
     uint32_t first_meter;
     uint32_t days;
     uint32_t per_transaction;
+    bool unproven;
 };
 
 static const struct option_row ROWS[] = {
@@ -47,6 +52,8 @@ static const struct option_row ROWS[] = {
     OPTION_U32(struct config, days, "days", "3650", 1, PKI_DAYS_MAX, "validity of certificates"),
     OPTION_U32(struct config, per_transaction, "per-transaction", "300", 1, 1000,
                "meters registered in one transaction"),
+    OPTION_FLAG(struct config, unproven, "unproven",
+                "also take requests that do not prove who holds the signing key"),
     CTL_CHAIN_ROWS(struct config),
     CTL_KEY_ROWS(struct config),
 };
@@ -55,7 +62,8 @@ struct applicant {
     char *path;
     struct pki_request request;
     uint32_t meter;
-    bool registered; /* before this run */
+    bool registered;         /* before this run */
+    const char *certificate; /* what became of it */
 };
 
 struct enrolment {
@@ -74,6 +82,13 @@ static int add_file(struct enrolment *run, const char *path, struct err *err)
     struct applicant applicant = {.path = NULL};
     if (pki_request_read(&applicant.request, path, err) != 0)
         return -1;
+    if (!applicant.request.proven && !run->config->unproven) {
+        pki_request_clear(&applicant.request);
+        return err_set(err,
+                       "'%s' does not prove that the meter holds its signing key, as amr-meter "
+                       "init does: anybody could have made it (--unproven takes it all the same)",
+                       path);
+    }
     applicant.path = xstrdup(path);
     run->list = xrealloc(run->list, (run->count + 1) * sizeof(*run->list));
     run->list[run->count++] = applicant;
@@ -165,6 +180,47 @@ static int collect(struct enrolment *run, struct err *err)
 
 /* REGISTERING */
 
+/* Where this serial's certificate and configuration go; the caller frees it. */
+static char *folder_of(const struct enrolment *run, const struct applicant *applicant,
+                       struct err *err)
+{
+    const char *given = run->config->output;
+    const char *slash = strrchr(applicant->path, '/');
+    char *named = given != NULL ? xstrdup(given)
+                  : slash != NULL
+                      ? xasprintf("%.*s", (int)(slash - applicant->path), applicant->path)
+                      : xstrdup(".");
+    char *folder = realpath(*named != '\0' ? named : "/", NULL);
+    if (folder == NULL)
+        err_errno(err, "folder '%s'", named);
+    free(named);
+    return folder;
+}
+
+/* The same serial with another signing key is a rotation, not one more meter. */
+static int check_new(const struct enrolment *run, const struct applicant *applicant,
+                     struct err *err)
+{
+    char contract[ETH_ADDRESS_TEXT];
+    char signer[ETH_ADDRESS_TEXT];
+    uint32_t meter = 0;
+    bool known = false;
+    char *folder = folder_of(run, applicant, err);
+    eth_address_text(contract, &run->ctl->contract);
+    int result = folder != NULL ? ctl_bundle_meter(&meter, &known, folder,
+                                                   applicant->request.serial, contract, err)
+                                : -1;
+    free(folder);
+    const struct ctl_meter *other = known ? ctl_registry_find(&run->registry, meter) : NULL;
+    if (result == 0 && other != NULL && other->status == METER_ACTIVE)
+        return err_set(err,
+                       "'%s': %s is meter %" PRIu32 " already, with another signing key: first "
+                       "'amrctl rotate %" PRIu32 " --signer %s', then enrol again",
+                       applicant->path, applicant->request.serial, meter, meter,
+                       eth_address_text(signer, &applicant->request.signer));
+    return result;
+}
+
 static int assign_ids(struct enrolment *run, struct err *err)
 {
     uint16_t group = (uint16_t)run->config->group;
@@ -180,6 +236,8 @@ static int assign_ids(struct enrolment *run, struct err *err)
                            " (amrctl reopen brings that back)",
                            applicant->path, known->meter);
         applicant->registered = known != NULL;
+        if (known == NULL && check_new(run, applicant, err) != 0)
+            return -1;
         if (known == NULL && next > UINT16_MAX)
             return err_set(err, "group %u has no room for %zu more meters", (unsigned)group,
                            run->count - i);
@@ -232,11 +290,13 @@ static int register_all(struct enrolment *run, struct err *err)
 
 /* BUNDLES */
 
-static int write_once(const char *path, const void *data, size_t len, struct err *err)
+static int write_if_other(const char *path, const struct buf *data, struct err *err)
 {
-    if (access(path, F_OK) == 0)
-        return 0;
-    return file_create(path, 0644, data, len, err);
+    struct buf before = BUF_INIT;
+    bool same = file_read(&before, path, PEM_MAX, NULL) == 0 && before.len == data->len &&
+                memcmp(before.data, data->data, data->len) == 0;
+    buf_free(&before);
+    return same ? 0 : file_replace(path, 0644, data->data, data->len, err);
 }
 
 static int copy_ca(const struct enrolment *run, const char *folder, struct err *err)
@@ -246,7 +306,7 @@ static int copy_ca(const struct enrolment *run, const char *folder, struct err *
     char *to = xasprintf("%s/ca.crt", folder);
     int result = file_read(&pem, from, PEM_MAX, err);
     if (result == 0)
-        result = write_once(to, pem.data, pem.len, err);
+        result = write_if_other(to, &pem, err);
     free(to);
     free(from);
     buf_free(&pem);
@@ -268,50 +328,62 @@ static void print_conf(struct buf *out, const struct enrolment *run,
                run->ctl->chain_id, eth_address_text(contract, &run->ctl->contract), folder, serial);
 }
 
-static int write_files(const struct enrolment *run, const struct applicant *applicant,
-                       const char *folder, const char *folder_there, struct err *err)
+/* What a person changed in an older one is kept beside it. */
+static int write_conf(const char *path, const struct buf *conf, struct err *err)
+{
+    struct buf before = BUF_INIT;
+    char *old = xasprintf("%s.old", path);
+    bool there = access(path, F_OK) == 0;
+    int result = there ? file_read(&before, path, CONF_MAX, err) : 0;
+    bool same = there && before.len == conf->len && memcmp(before.data, conf->data, conf->len) == 0;
+    if (result == 0 && there && !same)
+        result = rename(path, old) == 0 ? 0 : err_errno(err, "'%s'", old);
+    if (result == 0 && there && !same)
+        fprintf(stderr, "%s is written anew; what it was is %s\n", path, old);
+    if (result == 0 && !same)
+        result = file_create(path, 0644, conf->data, conf->len, err);
+    free(old);
+    buf_free(&before);
+    return result;
+}
+
+static int write_cert(const struct enrolment *run, struct applicant *applicant, const char *path,
+                      struct err *err)
+{
+    bool there = access(path, F_OK) == 0;
+    if (there && pki_meter_fits(run->pki, &applicant->request, path, RENEW_DAYS)) {
+        applicant->certificate = "kept";
+        return 0;
+    }
+    applicant->certificate = there ? "renewed" : "new";
+    return pki_issue_meter(run->pki, &applicant->request, path, run->config->days, err);
+}
+
+static int write_bundle(const struct enrolment *run, struct applicant *applicant, struct err *err)
 {
     struct buf conf = BUF_INIT;
+    char *folder = folder_of(run, applicant, err);
+    if (folder == NULL)
+        return -1;
     char *cert_path = xasprintf("%s/%s.crt", folder, applicant->request.serial);
     char *conf_path = xasprintf("%s/%s.conf", folder, applicant->request.serial);
     int result = copy_ca(run, folder, err);
-    print_conf(&conf, run, applicant, folder_there);
-    if (result == 0 && access(cert_path, F_OK) != 0)
-        result = pki_issue_meter(run->pki, &applicant->request, cert_path, run->config->days, err);
+    print_conf(&conf, run, applicant,
+               run->config->meter_dir != NULL ? run->config->meter_dir : folder);
     if (result == 0)
-        result = write_once(conf_path, conf.data, conf.len, err);
+        result = write_cert(run, applicant, cert_path, err);
+    if (result == 0)
+        result = write_conf(conf_path, &conf, err);
     free(conf_path);
     free(cert_path);
+    free(folder);
     buf_free(&conf);
     return result;
 }
 
-static int write_bundle(const struct enrolment *run, const struct applicant *applicant,
-                        struct err *err)
-{
-    const char *given = run->config->output;
-    const char *slash = strrchr(applicant->path, '/');
-    char *named = given != NULL ? xstrdup(given)
-                  : slash != NULL
-                      ? xasprintf("%.*s", (int)(slash - applicant->path), applicant->path)
-                      : xstrdup(".");
-    char *folder = realpath(*named != '\0' ? named : "/", NULL);
-    int result = -1;
-    if (folder == NULL)
-        err_errno(err, "folder '%s'", named);
-    else
-        result = write_files(run, applicant, folder,
-                             run->config->meter_dir != NULL ? run->config->meter_dir : folder, err);
-    free(folder);
-    free(named);
-    return result;
-}
-
 static const struct ctl_column COLUMNS[] = {
-    {"serial", 20, false},
-    {"meter", 10, true},
-    {"signer", 42, false},
-    {"state", 10, false},
+    {"serial", 20, false}, {"meter", 10, true},        {"signer", 42, false},
+    {"state", 5, false},   {"certificate", 11, false},
 };
 
 static int write_bundles(struct enrolment *run, struct err *err)
@@ -321,7 +393,7 @@ static int write_bundles(struct enrolment *run, struct err *err)
     ctl_rows_begin(&rows, run->ctl->out, run->config->shared.json ? CTL_JSON : CTL_TABLE, COLUMNS,
                    AMR_COUNT(COLUMNS));
     for (size_t i = 0; i < run->count && result == 0; i++) {
-        const struct applicant *applicant = &run->list[i];
+        struct applicant *applicant = &run->list[i];
         char meter[16];
         char signer[ETH_ADDRESS_TEXT];
         snprintf(meter, sizeof(meter), "%" PRIu32, applicant->meter);
@@ -329,7 +401,8 @@ static int write_bundles(struct enrolment *run, struct err *err)
         result = write_bundle(run, applicant, err);
         if (result == 0)
             ctl_row(&rows, (const char *[]){applicant->request.serial, meter, signer,
-                                            applicant->registered ? "known" : "new"});
+                                            applicant->registered ? "known" : "new",
+                                            applicant->certificate});
     }
     ctl_rows_end(&rows);
     return result;

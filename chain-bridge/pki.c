@@ -12,6 +12,7 @@
 
 #include "common/buf.h"
 #include "common/file.h"
+#include "common/possession.h"
 
 #define CSR_MAX    16384
 #define PEM_MAX    65536
@@ -409,6 +410,31 @@ static int check_extensions(struct pki_request *request, X509_REQ *csr, struct e
     return result;
 }
 
+/* The one attribute beside the extensions that may be there. */
+static int check_possession(struct pki_request *request, X509_REQ *csr, struct err *err)
+{
+    char text[POSSESSION_TEXT];
+    int at = X509_REQ_get_attr_by_NID(csr, NID_pkcs9_unstructuredName, -1);
+    if (at < 0)
+        return 0;
+    X509_ATTRIBUTE *attribute = X509_REQ_get_attr(csr, at);
+    ASN1_TYPE *value = X509_ATTRIBUTE_get0_type(attribute, 0);
+    const ASN1_STRING *string = value != NULL && (ASN1_TYPE_get(value) == V_ASN1_IA5STRING ||
+                                                  ASN1_TYPE_get(value) == V_ASN1_UTF8STRING)
+                                    ? value->value.asn1_string
+                                    : NULL;
+    if (X509_REQ_get_attr_by_NID(csr, NID_pkcs9_unstructuredName, at) >= 0 ||
+        X509_ATTRIBUTE_count(attribute) != 1 || string == NULL ||
+        ASN1_STRING_length(string) != POSSESSION_TEXT - 1)
+        return err_set(err, "the proof of the signing key is not one text of %d characters",
+                       POSSESSION_TEXT - 1);
+    memcpy(text, ASN1_STRING_get0_data(string), POSSESSION_TEXT - 1);
+    text[POSSESSION_TEXT - 1] = '\0';
+    request->proven =
+        possession_check(text, &request->signer, request->serial, request->key, err) == 0;
+    return request->proven ? 0 : -1;
+}
+
 int pki_request_parse(struct pki_request *ret_request, const void *pem, size_t len, struct err *err)
 {
     struct pki_request request = {.key = NULL};
@@ -424,9 +450,13 @@ int pki_request_parse(struct pki_request *ret_request, const void *pem, size_t l
         result = check_extensions(&request, csr, err);
     if (result == 0)
         result = check_key(&request, csr, err);
+    if (result == 0)
+        result = check_possession(&request, csr, err);
     X509_REQ_free(csr);
     if (result == 0)
         *ret_request = request;
+    else
+        pki_request_clear(&request);
     return result;
 }
 
@@ -446,6 +476,13 @@ void pki_request_clear(struct pki_request *request)
     memset(request, 0, sizeof(*request));
 }
 
+static int replace_with(BIO *bio, const char *path, struct err *err)
+{
+    char *data = NULL;
+    long len = BIO_get_mem_data(bio, &data);
+    return file_replace(path, 0644, data, (size_t)len, err);
+}
+
 int pki_issue_meter(struct pki *pki, const struct pki_request *request, const char *path,
                     uint32_t days, struct err *err)
 {
@@ -463,27 +500,67 @@ int pki_issue_meter(struct pki *pki, const struct pki_request *request, const ch
         .alternative_names = names,
     };
     X509 *cert = make_cert(request->key, pki->cert, pki->key, &profile, err);
-    int result = cert != NULL ? write_cert(cert, path, err) : -1;
+    BIO *bio = BIO_new(BIO_s_mem());
+    int result = -1;
+    if (cert != NULL && !PEM_write_bio_X509(bio, cert))
+        ssl_fail(err, "writing a certificate");
+    else if (cert != NULL)
+        result = replace_with(bio, path, err);
+    BIO_free(bio);
     X509_free(cert);
     return result;
 }
 
-int pki_common_name(char *ret_name, size_t size, const char *path, struct err *err)
+static X509 *read_cert(const char *path, struct err *err)
 {
     struct buf pem = BUF_INIT;
     X509 *cert = NULL;
-    int result = file_read(&pem, path, PEM_MAX, err);
-    if (result == 0) {
+    if (file_read(&pem, path, PEM_MAX, err) == 0) {
         BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
         cert = PEM_read_bio_X509(bio, NULL, no_password, NULL);
         BIO_free(bio);
-        result = cert != NULL
-                     ? take_entry(ret_name, size, X509_get_subject_name(cert), NID_commonName, err)
-                     : ssl_fail(err, "no PEM certificate");
-        if (result != 0)
-            err_wrap(err, "'%s'", path);
+        if (cert == NULL)
+            ssl_fail(err, "no PEM certificate");
     }
-    X509_free(cert);
     buf_free(&pem);
-    return result;
+    return cert;
+}
+
+static bool names_signer(X509 *cert, const struct eth_address *signer)
+{
+    struct eth_address named;
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    bool same = sk_GENERAL_NAME_num(names) == 1 &&
+                parse_did(&named, sk_GENERAL_NAME_value(names, 0), NULL) == 0 &&
+                eth_address_equal(&named, signer);
+    GENERAL_NAMES_free(names);
+    return same;
+}
+
+bool pki_meter_fits(const struct pki *pki, const struct pki_request *request, const char *path,
+                    uint32_t days)
+{
+    char serial[SERIAL_MAX + 1] = "";
+    X509 *cert = read_cert(path, NULL);
+    int left = 0;
+    bool fits = cert != NULL && X509_verify(cert, pki->key) == 1 &&
+                EVP_PKEY_eq(X509_get0_pubkey(cert), request->key) == 1 &&
+                take_entry(serial, sizeof(serial), X509_get_subject_name(cert), NID_commonName,
+                           NULL) == 0 &&
+                strcmp(serial, request->serial) == 0 && names_signer(cert, &request->signer) &&
+                ASN1_TIME_diff(&left, NULL, NULL, X509_get0_notAfter(cert)) == 1 &&
+                left >= (int)days;
+    X509_free(cert);
+    ERR_clear_error();
+    return fits;
+}
+
+int pki_common_name(char *ret_name, size_t size, const char *path, struct err *err)
+{
+    X509 *cert = read_cert(path, err);
+    int result = cert != NULL
+                     ? take_entry(ret_name, size, X509_get_subject_name(cert), NID_commonName, err)
+                     : -1;
+    X509_free(cert);
+    return result == 0 ? 0 : err_wrap(err, "'%s'", path);
 }

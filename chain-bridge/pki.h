@@ -4,12 +4,15 @@
  * Issues the broker's server certificate, certificates for services (CN = name, OU = bridge or
  * ops) with keys it makes, and certificates for meters from their CSRs, whose keys it never sees.
  * A CSR comes from outside: its size, form, key, subject, subject alternative name and signature
- * are checked, and nothing of it is copied but CN and the did:ethr address. Files are never
+ * are checked, its proof of the signing key (common/possession.h), and nothing of it is copied but
+ * CN and the did:ethr address. Keys and certificates of the authority and of services are never
  * overwritten, keys have mode 0600. One thread.
  * Source: RFC 5280 (certificates), RFC 2986 (requests), did:ethr method specification.
  */
 #ifndef AMR_CHAIN_BRIDGE_PKI_H
 #define AMR_CHAIN_BRIDGE_PKI_H
+
+#include <stdbool.h>
 
 #include "common/eth.h"
 #include "common/reading.h"
@@ -34,7 +37,8 @@ int pki_issue_service(struct pki *pki, const char *name, const char *role, uint3
 struct pki_request {
     char serial[SERIAL_MAX + 1];
     struct eth_address signer;
-    void *key; /* its public key, to be certified */
+    void *key;   /* its public key, to be certified */
+    bool proven; /* it carries the signing key's proof; a wrong one is refused */
 };
 
 int pki_request_parse(struct pki_request *ret_request, const void *pem, size_t len,
@@ -43,7 +47,11 @@ int pki_request_read(struct pki_request *ret_request, const char *path,
                      struct err *err) AMR_NODISCARD;
 void pki_request_clear(struct pki_request *request);
 
-/** Writes the meter's certificate to path. */
+/** Whether the file at path is a certificate of this authority for this request's serial, signer
+ * and key that is valid for so many more days. */
+bool pki_meter_fits(const struct pki *pki, const struct pki_request *request, const char *path,
+                    uint32_t days);
+/** Writes the meter's certificate to path, in the place of an older one. */
 int pki_issue_meter(struct pki *pki, const struct pki_request *request, const char *path,
                     uint32_t days, struct err *err) AMR_NODISCARD;
 

@@ -16,6 +16,8 @@
 #include "chain-bridge/pki.h"
 #include "common/buf.h"
 #include "common/file.h"
+#include "common/hex.h"
+#include "common/possession.h"
 
 #define SIGNER "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 
@@ -28,10 +30,11 @@ struct plan {
     const char *curve;
     bool usage; /* asks for keyUsage too */
     bool forged;
+    const char *proof; /* "good", or what to write there instead of one */
 };
 
-static const struct plan GOOD = {"M1",    "meter", NULL, "URI:did:ethr:" SIGNER,
-                                 "P-256", false,   false};
+static const struct plan GOOD = {"M1",    "meter", NULL,  "URI:did:ethr:" SIGNER,
+                                 "P-256", false,   false, NULL};
 
 static void add_extension(STACK_OF(X509_EXTENSION) * list, int nid, const char *value)
 {
@@ -43,6 +46,33 @@ static void add_name(X509_NAME *name, const char *field, const char *value)
     if (value != NULL)
         X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, (const unsigned char *)value, -1, -1,
                                    0);
+}
+
+/* The second account of Foundry's well-known mnemonic. */
+static struct signer *signer_of_plan(void)
+{
+    uint8_t secret[32];
+    static const char KEY[] = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+    assert_int_equal(hex0x_decode(secret, sizeof(secret), KEY, NULL), 0);
+    return signer_new(secret, NULL);
+}
+
+/* "good": by SIGNER for M1; "serial": for another serial; "key": for another TLS key. */
+static void add_proof(X509_REQ *csr, EVP_PKEY *key, const char *what)
+{
+    char text[POSSESSION_TEXT];
+    struct signer *signer = signer_of_plan();
+    EVP_PKEY *other = EVP_EC_gen("P-256");
+    bool made =
+        strcmp(what, "good") == 0 || strcmp(what, "serial") == 0 || strcmp(what, "key") == 0;
+    assert_int_equal(possession_prove(text, signer, strcmp(what, "serial") == 0 ? "M2" : "M1",
+                                      strcmp(what, "key") == 0 ? other : key, NULL),
+                     0);
+    const char *value = made ? text : what;
+    X509_REQ_add1_attr_by_NID(csr, NID_pkcs9_unstructuredName, V_ASN1_IA5STRING,
+                              (const unsigned char *)value, (int)strlen(value));
+    EVP_PKEY_free(other);
+    signer_free(signer);
 }
 
 static int parse_plan(const struct plan *plan, struct pki_request *request, struct err *err)
@@ -60,6 +90,8 @@ static int parse_plan(const struct plan *plan, struct pki_request *request, stru
         add_extension(extensions, NID_key_usage, "keyCertSign");
     X509_REQ_add_extensions(csr, extensions);
     X509_REQ_set_pubkey(csr, key);
+    if (plan->proof != NULL)
+        add_proof(csr, key, plan->proof);
     X509_REQ_sign(csr, plan->forged ? other : key, EVP_sha256());
     BIO *bio = BIO_new(BIO_s_mem());
     PEM_write_bio_X509_REQ(bio, csr);
@@ -87,33 +119,59 @@ static void a_good_request_gives_serial_and_signer(void **state)
     pki_request_clear(&request);
 }
 
+static void a_request_proves_its_signing_key_or_says_nothing_of_it(void **state)
+{
+    static const char *const WRONG[] = {"serial", "key", "", "0x00", "not even hexadecimal"};
+    struct plan plan = GOOD;
+    struct pki_request request;
+    struct err err = ERR_INIT;
+    (void)state;
+    assert_int_equal(parse_plan(&plan, &request, &err), 0);
+    assert_false(request.proven);
+    pki_request_clear(&request);
+    plan.proof = "good";
+    if (parse_plan(&plan, &request, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_true(request.proven);
+    pki_request_clear(&request);
+    for (size_t i = 0; i < AMR_COUNT(WRONG); i++) {
+        plan.proof = WRONG[i];
+        assert_int_equal(parse_plan(&plan, &request, &err), -1);
+        assert_non_null(strstr(err.text, "proof of the signing key"));
+    }
+    plan = GOOD;
+    plan.proof = "good";
+    plan.names = "URI:did:ethr:0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
+    assert_int_equal(parse_plan(&plan, &request, &err), -1);
+}
+
 static void every_flaw_of_a_request_is_refused(void **state)
 {
     static const struct {
         struct plan plan;
         const char *says;
     } CASES[] = {
-        {{NULL, "meter", NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 0}, "CN and OU"},
-        {{"M1", NULL, NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 0}, "CN and OU"},
-        {{"M1", "meter", "ACME", "URI:did:ethr:" SIGNER, "P-256", 0, 0}, "CN and OU"},
-        {{"M1", "bridge", NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 0}, "OU is not meter"},
-        {{"M 1", "meter", NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 0}, "no serial"},
-        {{"server", "meter", NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 0}, "no serial"},
-        {{"../../M1", "meter", NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 0}, "no serial"},
-        {{"M1", "meter", NULL, NULL, "P-256", 0, 0}, "alternative name"},
-        {{"M1", "meter", NULL, "DNS:localhost", "P-256", 0, 0}, "no URI"},
-        {{"M1", "meter", NULL, "URI:did:web:x", "P-256", 0, 0}, "not did:ethr"},
-        {{"M1", "meter", NULL, "URI:did:ethr:" SIGNER ",URI:did:ethr:" SIGNER, "P-256", 0, 0},
+        {{NULL, "meter", NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 0, NULL}, "CN and OU"},
+        {{"M1", NULL, NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 0, NULL}, "CN and OU"},
+        {{"M1", "meter", "ACME", "URI:did:ethr:" SIGNER, "P-256", 0, 0, NULL}, "CN and OU"},
+        {{"M1", "bridge", NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 0, NULL}, "OU is not meter"},
+        {{"M 1", "meter", NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 0, NULL}, "no serial"},
+        {{"server", "meter", NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 0, NULL}, "no serial"},
+        {{"../../M1", "meter", NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 0, NULL}, "no serial"},
+        {{"M1", "meter", NULL, NULL, "P-256", 0, 0, NULL}, "alternative name"},
+        {{"M1", "meter", NULL, "DNS:localhost", "P-256", 0, 0, NULL}, "no URI"},
+        {{"M1", "meter", NULL, "URI:did:web:x", "P-256", 0, 0, NULL}, "not did:ethr"},
+        {{"M1", "meter", NULL, "URI:did:ethr:" SIGNER ",URI:did:ethr:" SIGNER, "P-256", 0, 0, NULL},
          "one alternative name"},
         {{"M1", "meter", NULL, "URI:did:ethr:0x70997970c51812Dc3A010C7d01b50e0d17dc79C8", "P-256",
-          0, 0},
+          0, 0, NULL},
          "did:ethr"},
         {{"M1", "meter", NULL, "URI:did:ethr:0x0000000000000000000000000000000000000000", "P-256",
-          0, 0},
+          0, 0, NULL},
          "zero address"},
-        {{"M1", "meter", NULL, "URI:did:ethr:" SIGNER, "secp256k1", 0, 0}, "P-256"},
-        {{"M1", "meter", NULL, "URI:did:ethr:" SIGNER, "P-256", 1, 0}, "nothing else"},
-        {{"M1", "meter", NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 1}, "signature"},
+        {{"M1", "meter", NULL, "URI:did:ethr:" SIGNER, "secp256k1", 0, 0, NULL}, "P-256"},
+        {{"M1", "meter", NULL, "URI:did:ethr:" SIGNER, "P-256", 1, 0, NULL}, "nothing else"},
+        {{"M1", "meter", NULL, "URI:did:ethr:" SIGNER, "P-256", 0, 1, NULL}, "signature"},
     };
     (void)state;
     for (size_t i = 0; i < AMR_COUNT(CASES); i++) {
@@ -199,6 +257,18 @@ static void certificates_verify_for_their_purpose_only(void **state)
     assert_int_equal(pki_issue_service(pki, "ca", "ops", 30, &err), -1);
     assert_int_equal(pki_issue_server(pki, "a b", 30, &err), -1);
     assert_int_equal(pki_issue_meter(pki, &request, path, 30, &err), 0);
+    assert_true(pki_meter_fits(pki, &request, path, 29));
+    assert_false(pki_meter_fits(pki, &request, path, 31));
+    struct pki_request other;
+    assert_int_equal(parse_plan(&GOOD, &other, &err), 0); /* the same names, another key */
+    assert_false(pki_meter_fits(pki, &other, path, 1));
+    assert_int_equal(pki_issue_meter(pki, &other, path, 30, &err), 0);
+    assert_true(pki_meter_fits(pki, &other, path, 1));
+    assert_false(pki_meter_fits(pki, &request, path, 1));
+    other.signer.b[0] ^= 1;
+    assert_false(pki_meter_fits(pki, &other, path, 1));
+    assert_false(pki_meter_fits(pki, &other, "/nowhere/M1.crt", 1));
+    pki_request_clear(&other);
     assert_int_equal(pki_common_name(name, sizeof(name), path, &err), 0);
     assert_string_equal(name, "M1");
     snprintf(path, sizeof(path), "%s/ca.key", dir);
@@ -225,6 +295,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_request_gives_serial_and_signer),
+        cmocka_unit_test(a_request_proves_its_signing_key_or_says_nothing_of_it),
         cmocka_unit_test(every_flaw_of_a_request_is_refused),
         cmocka_unit_test(what_is_no_request_is_refused),
         cmocka_unit_test(certificates_verify_for_their_purpose_only),

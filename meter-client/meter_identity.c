@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "common/file.h"
+#include "common/possession.h"
 #include "common/signer.h"
 
 #define DID_PREFIX "did:ethr:"
@@ -72,15 +73,21 @@ static bool add_did(X509_REQ *request, const char *did)
     return good;
 }
 
-static int write_request(EVP_PKEY *key, const char *serial, const char *did, const char *path,
-                         struct err *err)
+static bool add_proof(X509_REQ *request, const char *proof)
+{
+    return X509_REQ_add1_attr_by_NID(request, NID_pkcs9_unstructuredName, V_ASN1_IA5STRING,
+                                     (const unsigned char *)proof, (int)strlen(proof));
+}
+
+static int write_request(EVP_PKEY *key, const char *serial, const char *did, const char *proof,
+                         const char *path, struct err *err)
 {
     X509_REQ *request = X509_REQ_new();
     BIO *bio = BIO_new(BIO_s_mem());
     int rc;
 
     if (request && bio && X509_REQ_set_version(request, 0) && add_subject(request, serial) &&
-        X509_REQ_set_pubkey(request, key) && add_did(request, did) &&
+        X509_REQ_set_pubkey(request, key) && add_did(request, did) && add_proof(request, proof) &&
         X509_REQ_sign(request, key, EVP_sha256()) && PEM_write_bio_X509_REQ(bio, request))
         rc = write_bio(bio, path, 0644, err);
     else
@@ -105,14 +112,15 @@ struct paths {
 static int make_files(const struct paths *paths, EVP_PKEY *key, const struct signer *signer,
                       const char *serial, struct err *err)
 {
-    char did[DID_TEXT];
+    char did[DID_TEXT], proof[POSSESSION_TEXT];
 
     did_of(did, signer_address(signer));
-    if (signer_save(signer, paths->signing_key, err))
+    if (possession_prove(proof, signer, serial, key, err) ||
+        signer_save(signer, paths->signing_key, err))
         return -1;
     if (write_tls_key(key, paths->tls_key, err))
         goto remove_signing_key;
-    if (write_request(key, serial, did, paths->request, err))
+    if (write_request(key, serial, did, proof, paths->request, err))
         goto remove_tls_key;
     return 0;
 remove_tls_key:

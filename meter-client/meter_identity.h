@@ -6,7 +6,8 @@
  *   DIR/SERIAL.key          TLS key, P-256, PEM, mode 0600
  *   DIR/SERIAL.signing-key  secp256k1 key that signs reports (common/signer.h), mode 0600
  *   DIR/SERIAL.csr          PKCS #10 request (RFC 2986): CN = serial, OU = meter, SAN URI
- *                           did:ethr:0x... = the address that signs reports
+ *                           did:ethr:0x... = the address that signs reports; the signing key's
+ *                           proof (common/possession.h) as an attribute
  *
  * and refuses to overwrite any of them.
  */

@@ -1,12 +1,11 @@
 // amrctl against a chain alone: who may do what, compared with what viem reads from the same
 // contract, and everything that can go wrong on the way of a transaction.
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
-import { join } from 'node:path';
-import { test } from 'node:test';
 import { parseAbi } from 'viem';
-import { Stage, until } from './harness.mjs';
+import { until } from './harness.mjs';
+import { background, onChain } from './onchain.mjs';
 
 const ABI = parseAbi([
   'function serverGroup(address) view returns (uint16)',
@@ -14,25 +13,6 @@ const ABI = parseAbi([
   'function isReader(address) view returns (bool)',
 ]);
 const ACCOUNT = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8';
-
-/** A stage with a chain and a contract, nothing else. */
-function onChain(name, body) {
-  test(name, { timeout: 120_000 }, async () => {
-    const stage = new Stage();
-    let good = false;
-    try {
-      await stage.startChain();
-      await stage.deploy();
-      await body(stage);
-      good = true;
-    } finally {
-      const wrong = await stage.end();
-      if (good && wrong.length === 0) rmSync(stage.dir, { recursive: true });
-      else console.log(`kept ${stage.dir}\n${wrong.join('\n')}`);
-      if (good) assert.deepEqual(wrong, []);
-    }
-  });
-}
 
 const view = (stage, functionName, account = ACCOUNT) =>
   stage.rpc.readContract({ address: stage.contract, abi: ABI, functionName, args: [account] });
@@ -98,17 +78,6 @@ onChain('what cannot be done is told with what to do', async (stage) => {
   assert.equal(said.code, 1);
   assert.match(said.stderr, /has 0\.000000000 ETH and cannot pay .*: send it some ether/);
 });
-
-/** The verb in the background, its words in a log. */
-function background(stage, name, role, change, ...args) {
-  const program = stage.program(
-    name,
-    join(process.cwd(), 'build', process.env.AMR_PRESET ?? 'dev', 'bin/amrctl'),
-    [role, change, ...(stage.through ?? stage.onChain), ...stage.admin.options, ...args],
-  );
-  program.mayFail = true;
-  return program.start();
-}
 
 const pool = async (stage) => Object.values((await rpc(stage, 'txpool_content')).pending).flatMap(Object.values);
 
