@@ -29,6 +29,7 @@ struct bridge {
     struct status *status;
     struct outlet *outlet;
     struct chain *chain;
+    struct commands *commands;
     struct follower *follower;
     struct submitter *submitter;
     struct batcher *batcher;
@@ -122,6 +123,7 @@ static int open_follower(struct bridge *bridge, struct err *err)
                                        .store = bridge->store,
                                        .registry = bridge->registry,
                                        .roster = bridge->roster,
+                                       .commands = bridge->commands,
                                        .notices = outlet_notices(bridge->outlet),
                                        .status = bridge->status,
                                        .log = bridge->log,
@@ -130,6 +132,23 @@ static int open_follower(struct bridge *bridge, struct err *err)
                                        .start_block = config->start_block};
     bridge->follower = follower_new(&follower, err);
     return bridge->follower ? 0 : -1;
+}
+
+static int open_commands(struct bridge *bridge, struct err *err)
+{
+    struct commands_config commands = {.store = bridge->store,
+                                       .roster = bridge->roster,
+                                       .notices = outlet_notices(bridge->outlet),
+                                       .status = bridge->status,
+                                       .clock = bridge->clock,
+                                       .log = bridge->log};
+    bridge->commands = commands_new(&commands, err);
+    return bridge->commands ? 0 : -1;
+}
+
+static void on_command(void *cookie)
+{
+    chain_loop_command(cookie);
 }
 
 static int open_submitter(struct bridge *bridge, struct err *err)
@@ -172,7 +191,8 @@ static enum bridge_exit open_chain(struct bridge *bridge, struct err *err)
     bridge->chain = chain_rpc_new(&rpc, err);
     if (!bridge->chain)
         return BRIDGE_USAGE;
-    if (open_follower(bridge, err) < 0 || open_submitter(bridge, err) < 0)
+    if (open_commands(bridge, err) < 0 || open_follower(bridge, err) < 0 ||
+        open_submitter(bridge, err) < 0)
         return BRIDGE_FAILED;
     struct batcher_config batcher = {.store = bridge->store,
                                      .group = (uint16_t)config->group,
@@ -185,6 +205,7 @@ static enum bridge_exit open_chain(struct bridge *bridge, struct err *err)
     struct chain_loop_config loop = {.chain = bridge->chain,
                                      .follower = bridge->follower,
                                      .submitter = bridge->submitter,
+                                     .commands = bridge->commands,
                                      .batcher = bridge->batcher,
                                      .archive = bridge->archive,
                                      .store = bridge->store,
@@ -196,6 +217,7 @@ static enum bridge_exit open_chain(struct bridge *bridge, struct err *err)
                                      .keep_sealed_ms =
                                          (uint64_t)config->keep_sealed_h * 3600 * 1000};
     bridge->loop = chain_loop_new(&loop);
+    commands_on_due(bridge->commands, on_command, bridge->loop);
     return BRIDGE_OK;
 }
 
@@ -259,6 +281,7 @@ static int start_intake(struct bridge *bridge, struct err *err)
                                    .notices = outlet_notices(bridge->outlet),
                                    .on_stored = on_stored,
                                    .cookie = bridge->loop,
+                                   .commands = bridge->commands,
                                    .status = bridge->status,
                                    .log = bridge->log,
                                    .workers = config->workers,
@@ -321,6 +344,7 @@ void bridge_free(struct bridge *bridge)
     batcher_free(bridge->batcher);
     submitter_free(bridge->submitter);
     follower_free(bridge->follower);
+    commands_free(bridge->commands);
     chain_free(bridge->chain);
     outlet_free(bridge->outlet);
     archive_close(bridge->archive);

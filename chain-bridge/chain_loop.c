@@ -13,7 +13,8 @@ struct chain_loop {
     pthread_t thread;
     bool runs;
     atomic_bool stopping;
-    atomic_bool stored; /* since the last scan */
+    atomic_bool stored;  /* since the last scan */
+    atomic_bool command; /* one, or a result, is new since the last look */
     atomic_bool synced;
     /* The thread's: */
     bool away; /* the last look failed */
@@ -54,7 +55,9 @@ static int look(struct chain_loop *loop, struct err *err)
     if (follower_poll(loop->config.follower, &head, err) < 0)
         return -1;
     atomic_store(&loop->synced, true);
-    return submitter_poll(loop->config.submitter, &head, err);
+    if (submitter_poll(loop->config.submitter, &head, err) < 0)
+        return -1;
+    return submitter_commands(loop->config.submitter, err);
 }
 
 static void look_and_tell(struct chain_loop *loop)
@@ -143,10 +146,12 @@ static void *run(void *cookie)
     bool new_head = true;
     while (!atomic_load(&loop->stopping)) {
         uint64_t now = clock_mono_ms(loop->config.clock);
-        bool look_now = new_head || now >= loop->poll_at_ms;
+        bool look_now =
+            atomic_exchange(&loop->command, false) || new_head || now >= loop->poll_at_ms;
         if (look_now) {
             show_oldest(loop);
             look_and_tell(loop);
+            commands_tick(loop->config.commands);
             keep_archive(loop);
             forget_old(loop, now);
             now = clock_mono_ms(loop->config.clock);
@@ -174,6 +179,12 @@ int chain_loop_start(struct chain_loop *loop, struct err *err)
 void chain_loop_stored(struct chain_loop *loop)
 {
     if (!atomic_exchange(&loop->stored, true))
+        chain_wake(loop->config.chain);
+}
+
+void chain_loop_command(struct chain_loop *loop)
+{
+    if (!atomic_exchange(&loop->command, true))
         chain_wake(loop->config.chain);
 }
 

@@ -19,6 +19,7 @@ struct chain_loop_config {
     struct chain *chain;
     struct follower *follower;
     struct submitter *submitter;
+    struct commands *commands;
     struct batcher *batcher;
     struct archive *archive;
     struct store *store;
@@ -34,6 +35,8 @@ struct chain_loop *chain_loop_new(const struct chain_loop_config *config) AMR_NO
 int chain_loop_start(struct chain_loop *loop, struct err *err) AMR_NODISCARD;
 /** Any thread: something new waits for a batch. */
 void chain_loop_stored(struct chain_loop *loop);
+/** Any thread: a command or a result waits for a transaction. */
+void chain_loop_command(struct chain_loop *loop);
 /** Any thread: the registry was read up to the head at least once. */
 bool chain_loop_synced(const struct chain_loop *loop);
 /** Ends the thread: calls under way fail, what was claimed is taken up at the next start. */

@@ -17,6 +17,7 @@ struct follower {
     uint64_t next;              /* first block not applied */
     uint64_t saved;             /* block of the last save */
     uint64_t page;              /* blocks a query, learnt */
+    bool anew;                  /* the store is new: all is to be read */
     bool writing;               /* a registry transaction is open */
     bool rebuilding;
     uint64_t changes;
@@ -40,6 +41,7 @@ static int load(struct follower *follower, struct err *err)
         follower->next = head.block + 1;
     follower->saved = head.block;
     follower->cursor_known = found && head.block && follower->cursor.block == head.block;
+    follower->anew = !found && follower->next > follower->config.start_block;
     return 0;
 }
 
@@ -132,6 +134,11 @@ static int on_log(void *cookie, const struct chain_log *log, struct err *err)
         return -1;
     if (meter_group(event.meter) != follower->config.group)
         return 0;
+    if (event.kind == LEDGER_COMMAND_ISSUED || event.kind == LEDGER_COMMAND_RESULT) {
+        if (follower->config.commands)
+            commands_note(follower->config.commands, &event, log->block);
+        return 0;
+    }
     if (event.kind == LEDGER_METERS_REGISTERED)
         return apply_registered(follower, &event, err);
     return apply_change(follower, &event, err);
@@ -140,7 +147,8 @@ static int on_log(void *cookie, const struct chain_log *log, struct err *err)
 static int read_logs(struct follower *follower, uint64_t to, struct err *err)
 {
     static const enum ledger_event_kind KINDS[] = {LEDGER_METERS_REGISTERED, LEDGER_SIGNER_ROTATED,
-                                                   LEDGER_METER_CLOSED, LEDGER_METER_REOPENED};
+                                                   LEDGER_METER_CLOSED,      LEDGER_METER_REOPENED,
+                                                   LEDGER_COMMAND_ISSUED,    LEDGER_COMMAND_RESULT};
     struct eth_hash topics[AMR_COUNT(KINDS)];
     for (size_t i = 0; i < AMR_COUNT(KINDS); i++)
         ledger_topic(&topics[i], KINDS[i]);
@@ -207,6 +215,8 @@ static int advance(struct follower *follower, const struct chain_block *head, st
         to = follower->next + CHUNK_BLOCKS - 1;
     if (block_hash(follower, to, head, &hash, err) < 0 || read_logs(follower, to, err) < 0)
         return -1;
+    if (follower->config.commands && commands_flush(follower->config.commands, err) < 0)
+        return -1;
     follower->cursor = (struct store_cursor){to, hash};
     follower->cursor_known = true;
     follower->next = to + 1;
@@ -232,10 +242,6 @@ static void collect(void *cookie, const struct registry_meter *meter)
 static int start_rebuild(struct follower *follower, struct err *err)
 {
     struct forgetting forgetting = {follower, NULL, 0};
-    struct alarm alarm = {.cause = "reorg", .text = "the registry is read from the chain anew"};
-    log_unusual(follower->config.log, "block %" PRIu64 " left the chain: %s",
-                follower->cursor.block, alarm.text);
-    follower->config.notices.alarm(follower->config.notices.cookie, &alarm);
     follower->rebuilding = true;
     int result = begin(follower, err);
     if (result == 0)
@@ -248,6 +254,15 @@ static int start_rebuild(struct follower *follower, struct err *err)
     if (result == 0)
         follower->next = follower->config.start_block;
     return result;
+}
+
+static int leave_branch(struct follower *follower, struct err *err)
+{
+    struct alarm alarm = {.cause = "reorg", .text = "the registry is read from the chain anew"};
+    log_unusual(follower->config.log, "block %" PRIu64 " left the chain: %s",
+                follower->cursor.block, alarm.text);
+    follower->config.notices.alarm(follower->config.notices.cookie, &alarm);
+    return start_rebuild(follower, err);
 }
 
 /* 1: the cursor's block is still the chain's, or there is nothing to compare. */
@@ -269,15 +284,16 @@ static int cursor_stands(struct follower *follower, const struct chain_block *he
 
 int follower_poll(struct follower *follower, const struct chain_block *head, struct err *err)
 {
-    int stands = cursor_stands(follower, head, err);
-    if (stands == 0)
-        stands = start_rebuild(follower, err);
+    int stands = follower->anew ? start_rebuild(follower, err) : cursor_stands(follower, head, err);
+    if (stands == 0 && !follower->anew)
+        stands = leave_branch(follower, err);
     while (stands >= 0 && follower->next <= head->number)
         stands = advance(follower, head, err);
     if (stands < 0) {
         abort_writing(follower);
         return -1;
     }
+    follower->anew = false;
     status_set(follower->config.status, STATUS_METERS, roster_count(follower->config.roster));
     status_set(follower->config.status, STATUS_REGISTRY_BLOCK, follower->cursor.block);
     return 0;

@@ -1,6 +1,7 @@
 /*
- * follower.h: the contract's events into registry.db and the roster, by log cursor.
+ * follower.h: the contract's events into registry.db, the roster and the commands, by log cursor.
  *
+ * A new store reads the contract's whole log once more, for the commands in it.
  * The cursor (block and hash) is kept with the registry; when its block is no longer canonical the
  * registry is rebuilt from the contract's whole log in one transaction, so that nothing of an
  * abandoned branch stays. Files are written only when a meter changed, or every CURSOR_BLOCKS
@@ -10,6 +11,7 @@
 #define AMR_BRIDGE_FOLLOWER_H
 
 #include "chain-bridge/chain.h"
+#include "chain-bridge/commands.h"
 #include "chain-bridge/notices.h"
 #include "chain-bridge/roster.h"
 #include "chain-bridge/status.h"
@@ -23,6 +25,7 @@ struct follower_config {
     struct store *store;
     struct registry *registry; /* the writer's */
     struct roster *roster;
+    struct commands *commands; /* NULL: nobody */
     struct notices notices;
     struct status *status;
     struct log *log;

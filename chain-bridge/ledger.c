@@ -421,11 +421,11 @@ static const struct revert_row {
     {"Panic(uint256)", "the contract panicked with code", ARGUMENT_NUMBER},
 };
 
-static bool selector_is(const struct chain_revert *revert, const char *signature)
+bool ledger_revert_is(const struct chain_revert *revert, const char *signature)
 {
     struct eth_hash hash;
     abi_topic(&hash, signature);
-    return memcmp(hash.b, revert->data, 4) == 0;
+    return revert->len >= 4 && memcmp(hash.b, revert->data, 4) == 0;
 }
 
 static void print_row(char *text, size_t size, const struct revert_row *row, struct abi_view args)
@@ -452,12 +452,12 @@ void ledger_revert_text(char *text, size_t size, const struct chain_revert *reve
     struct abi_view args = {revert->data + 4, revert->len - 4};
     struct abi_view string = {NULL, 0};
     for (size_t i = 0; i < AMR_COUNT(REVERTS); i++) {
-        if (selector_is(revert, REVERTS[i].signature)) {
+        if (ledger_revert_is(revert, REVERTS[i].signature)) {
             print_row(text, size, &REVERTS[i], args);
             return;
         }
     }
-    if (selector_is(revert, "Error(string)") && abi_get_bytes(args, 0, &string, NULL) == 0) {
+    if (ledger_revert_is(revert, "Error(string)") && abi_get_bytes(args, 0, &string, NULL) == 0) {
         snprintf(text, size, "%.*s", (int)string.len, (const char *)string.data);
         return;
     }

@@ -90,6 +90,9 @@ void ledger_record_result(struct buf *out, const struct command_result *result);
 /** Words for revert data: the contract's own errors, Error(string), Panic(uint256). */
 void ledger_revert_text(char *text, size_t size, const struct chain_revert *revert);
 
+/** Whether it is this error, as "CommandExpired(uint40)". */
+bool ledger_revert_is(const struct chain_revert *revert, const char *signature);
+
 /** Fails unless a MeterLedger of version 1 for chain_id lives there. */
 enum chain_result ledger_probe(struct chain *chain, const struct eth_address *contract,
                                uint64_t chain_id, struct err *err);

@@ -43,6 +43,8 @@ void submitter_free(struct submitter *submitter);
 /** Looks at the chain and does what is due. -1: the node did not answer or the store failed. */
 int submitter_poll(struct submitter *submitter, const struct chain_block *head,
                    struct err *err) AMR_NODISCARD;
+/** Submits what commands and results are due (store_command.h), as far as the window allows. */
+int submitter_commands(struct submitter *submitter, struct err *err) AMR_NODISCARD;
 /** Whether a new batch may be submitted now. */
 bool submitter_ready(const struct submitter *submitter);
 /** For struct batcher_config; cookie is the submitter. */
