@@ -184,6 +184,12 @@ static void answer(struct intake *intake, size_t count)
     }
 }
 
+static void tell_answer(const struct intake *intake, const struct command_result *result)
+{
+    log_info(intake->config.log, "command answered meter=%u id=%llu outcome=%u",
+             (unsigned)result->meter, (unsigned long long)result->id, (unsigned)result->outcome);
+}
+
 /* What a meter said of itself, or answered to a command. */
 static void follow_up(struct intake *intake, size_t count)
 {
@@ -195,6 +201,8 @@ static void follow_up(struct intake *intake, size_t count)
             continue;
         if (admission->presence.asks)
             notices->receipt(notices->cookie, admission->serial, &admission->presence.receipt);
+        if (admission->answered)
+            tell_answer(intake, &intake->group[i]->verdict.result);
         if (commands && admission->answered)
             commands_answered(commands, admission->receipt.meter);
         else if (commands && admission->presence.there)

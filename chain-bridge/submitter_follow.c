@@ -4,18 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MISSING_MS_MAX = 60000 };
+enum { MISSING_MS_MAX = 60000, POOL_MS_MAX = 600000 };
 
 /* The node's nonce against ours. false: no business to go on. */
 static bool nonce_makes_sense(struct submitter *submitter, uint64_t latest)
 {
     uint64_t first = submitter->count ? submitter->flights[0]->tx.nonce : submitter->next_nonce;
     char text[200];
-    if (!submitter->next_known) {
-        submitter->next_nonce = latest;
-        submitter->next_known = true;
-        return true;
-    }
     if (latest >= first && latest <= submitter->next_nonce)
         return true;
     if (latest > submitter->next_nonce)
@@ -178,12 +173,43 @@ static int end_final(struct submitter *submitter, struct err *err)
     return known < 0 ? -1 : 0;
 }
 
+/*
+ * A new store takes the chain's nonce. Transactions that wait in the node's pool are of a store
+ * that is lost: they are let through, and only one that does not go is replaced. 1: known.
+ */
+static int learn_nonce(struct submitter *submitter, uint64_t latest, struct err *err)
+{
+    const struct settler *settler = &submitter->config.settler;
+    uint64_t pending, now = submitter_mono_ms(submitter);
+    if (submitter->next_known)
+        return 1;
+    enum chain_result result = chain_nonce(settler->chain, &pending,
+                                           &submitter->config.checks.account, CHAIN_PENDING, err);
+    if (result != CHAIN_OK)
+        return -1;
+    if (pending > latest && submitter->pool_since_mono_ms == 0) {
+        submitter->pool_since_mono_ms = now ? now : 1;
+        log_unusual(settler->log,
+                    "transactions of this account from before are let through first nonce=%" PRIu64
+                    " count=%" PRIu64,
+                    latest, pending - latest);
+    }
+    if (pending > latest && now - submitter->pool_since_mono_ms < POOL_MS_MAX)
+        return 0;
+    submitter->next_nonce = latest;
+    submitter->next_known = true;
+    return 1;
+}
+
 int submitter_follow(struct submitter *submitter, struct err *err)
 {
     uint64_t latest;
     if (chain_nonce(submitter->config.settler.chain, &latest, &submitter->config.checks.account,
                     CHAIN_LATEST, err) != CHAIN_OK)
         return -1;
+    int known = learn_nonce(submitter, latest, err);
+    if (known <= 0)
+        return known;
     if (!nonce_makes_sense(submitter, latest))
         return 0;
     for (size_t i = 0; i < submitter->count; i++)

@@ -24,6 +24,7 @@ struct submitter {
     struct flight **flights; /* by nonce */
     size_t count;
     uint64_t next_nonce;
+    uint64_t pool_since_mono_ms; /* since when the pool has what the store does not know; 0: not */
     bool next_known; /* next_nonce is set: by the store, or by the node for a new store */
     struct chain_block head;
     bool head_known;
