@@ -7,6 +7,9 @@
 
 #include "chain-bridge/fault.h"
 #include "chain-bridge/ledger.h"
+#include "chain-bridge/submitter_follow.h"
+#include "chain-bridge/submitter_halt.h"
+#include "chain-bridge/submitter_send.h"
 
 enum { WINDOW_MAX = 16 };
 

@@ -1,8 +1,11 @@
-#include "chain-bridge/submitter_internal.h"
+#include "chain-bridge/submitter_follow.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "chain-bridge/submitter_command.h"
+#include "chain-bridge/submitter_halt.h"
 
 enum { MISSING_MS_MAX = 60000, POOL_MS_MAX = 600000 };
 

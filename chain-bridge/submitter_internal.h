@@ -59,24 +59,4 @@ int submitter_prepare(struct submitter *submitter, struct batch_claim *claim,
                       const struct plan *plan, uint64_t nonce, struct err *err) AMR_NODISCARD;
 void submitter_drop_claim(struct batch_claim *claim);
 
-/* submitter_send.c */
-void submitter_broadcast(struct submitter *submitter, struct flight *flight);
-void submitter_send_due(struct submitter *submitter, struct flight *flight);
-
-/* submitter_follow.c */
-/** Nonces, receipts, and the end of what is final. */
-int submitter_follow(struct submitter *submitter, struct err *err) AMR_NODISCARD;
-
-/* submitter_halt.c */
-int submitter_find_halted(struct submitter *submitter, struct err *err) AMR_NODISCARD;
-int submitter_end_reverted(struct submitter *submitter, const struct flight *flight,
-                           struct err *err) AMR_NODISCARD;
-bool submitter_may_try(const struct submitter *submitter);
-int submitter_mend_halted(struct submitter *submitter, struct err *err) AMR_NODISCARD;
-
-/* submitter_command.c */
-/** The flight of a command or a result is final, well or reverted. */
-int submitter_end_command(struct submitter *submitter, const struct flight *flight,
-                          struct err *err) AMR_NODISCARD;
-
 #endif

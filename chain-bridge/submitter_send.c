@@ -1,4 +1,4 @@
-#include "chain-bridge/submitter_internal.h"
+#include "chain-bridge/submitter_send.h"
 
 #include <inttypes.h>
 #include <string.h>

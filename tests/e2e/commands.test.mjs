@@ -28,7 +28,7 @@ scenario('a meter obeys an operator, and the chain knows', async (stage) => {
   const { id } = await operator.issue(meter.id, KIND.disconnect);
   assert.equal(await operator.outcome(meter.id, id), OUTCOME.confirmed);
   assert.equal(meter.relay(), '0');
-  const next = await operator.issue(meter.id, KIND.setInterval, { argument: 2 });
+  const next = await operator.issue(meter.id, KIND.interval, { argument: 2 });
   assert.equal(await operator.outcome(meter.id, next.id), OUTCOME.confirmed);
 });
 
@@ -75,7 +75,7 @@ scenario('a meter that was away gets its command, or says that it came too late'
   await meter.stop();
   const { notAfter } = await operator.issue(meter.id, KIND.disconnect, { validS: 3 });
   await until('its time to be over', () => Date.now() / 1000 > notAfter + 1);
-  await operator.issue(meter.id, KIND.setInterval, { argument: 5 });
+  await operator.issue(meter.id, KIND.interval, { argument: 5 });
   await stage.startMeters(meter);
   assert.equal(await operator.outcome(meter.id, 2), OUTCOME.expired);
   assert.equal(meter.relay(), '1');

@@ -29,7 +29,7 @@ const TYPES = {
   ],
 };
 
-export const KIND = { disconnect: 1, reconnect: 2, readNow: 3, setInterval: 4 };
+export const KIND = { disconnect: 1, reconnect: 2, readNow: 3, interval: 4 };
 export const OUTCOME = { accepted: 1, confirmed: 2, failed: 3, expired: 4, refused: 5 };
 
 export class Operator {
