@@ -287,6 +287,13 @@ static bool is_ready(const struct rpc *rpc)
     return rpc->ready && rpc_link_state(rpc->link) == RPC_LINK_OPEN;
 }
 
+/* What is wrong with each endpoint, not only with the last: one may be of another chain. */
+static void add_failure(struct err *failure, const struct err *more)
+{
+    struct err before = *failure;
+    err_set(failure, "%s%s%s", before.text, before.text[0] ? "; " : "", more->text);
+}
+
 /* Each endpoint once, each with an equal share of the time that is left. */
 static int ensure_ready(struct rpc *rpc, int64_t deadline_us, struct err *err)
 {
@@ -295,17 +302,20 @@ static int ensure_ready(struct rpc *rpc, int64_t deadline_us, struct err *err)
     rpc->ready = false;
     if (lws_now_usecs() < rpc->retry_at_us)
         return err_set(err, "%s", rpc->failure.text);
+    struct err failure = ERR_INIT, round = ERR_INIT;
     for (size_t left = rpc->url_count; left > 0 && !atomic_load(&rpc->cancelled); left--) {
         int64_t now = lws_now_usecs();
         int64_t share = (deadline_us - now) / (int64_t)left;
-        if (open_endpoint(rpc, now + share, &rpc->failure) == 0)
+        if (open_endpoint(rpc, now + share, &failure) == 0)
             return 0;
+        add_failure(&round, &failure);
         rpc_link_close(rpc->link);
         rpc->current = (rpc->current + 1) % rpc->url_count;
     }
     if (atomic_load(&rpc->cancelled))
         return err_set(err, "asking %s: cancelled", rpc_endpoint(rpc));
     back_off(rpc);
+    rpc->failure = round;
     return err_set(err, "%s", rpc->failure.text);
 }
 
