@@ -50,6 +50,7 @@ amr_library(
   ctl_meters
   ctl_pki
   ctl_progress
+  ctl_proof
   ctl_readings
   ctl_registry
   ctl_roles

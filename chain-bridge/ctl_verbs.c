@@ -9,6 +9,7 @@
 #include "chain-bridge/ctl_manual.h"
 #include "chain-bridge/ctl_meters.h"
 #include "chain-bridge/ctl_pki.h"
+#include "chain-bridge/ctl_proof.h"
 #include "chain-bridge/ctl_readings.h"
 #include "chain-bridge/ctl_roles.h"
 #include "chain-bridge/ctl_staff.h"
@@ -54,6 +55,8 @@ static const struct ctl_verb *const OPERATE[] = {
 static const struct ctl_verb *const AUDIT[] = {
     &ctl_readings,
     &ctl_verify,
+    &ctl_proof,
+    &ctl_check_proof,
 };
 
 static const struct ctl_verb *const SHELL[] = {
