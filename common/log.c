@@ -18,6 +18,9 @@ struct log {
     const struct clock *clock;
     void (*sink)(void *cookie, enum log_level level, const char *line);
     void *cookie;
+    enum log_level also_min;
+    void (*also)(void *cookie, const char *line); /* NULL: none */
+    void *also_cookie;
 };
 
 static const char *const LEVEL_NAMES[] = {"debug", "info", "unusual", "broken"};
@@ -43,6 +46,14 @@ struct log *log_new_sink(enum log_level min,
     log->sink = sink;
     log->cookie = cookie;
     return log;
+}
+
+void log_also(struct log *log, enum log_level min, void (*also)(void *cookie, const char *line),
+              void *cookie)
+{
+    log->also_min = min;
+    log->also = also;
+    log->also_cookie = cookie;
 }
 
 void log_free(struct log *log)
@@ -91,11 +102,19 @@ static void log_any(struct log *log, enum log_level level, const char *format, v
     if (!log || level < log->min)
         return;
     if (!log->sink) {
-        write_line(log, level, format, args);
-        return;
+        va_list again;
+
+        va_copy(again, args);
+        write_line(log, level, format, again);
+        va_end(again);
+        if (!log->also || level < log->also_min)
+            return;
     }
     vsnprintf(line, sizeof(line), format, args);
-    log->sink(log->cookie, level, line);
+    if (log->sink)
+        log->sink(log->cookie, level, line);
+    if (log->also && level >= log->also_min)
+        log->also(log->also_cookie, line);
 }
 
 void log_debug(struct log *log, const char *format, ...)

@@ -32,6 +32,9 @@ struct log *log_new(const char *program, int fd, enum log_level min,
 struct log *log_new_sink(enum log_level min,
                          void (*sink)(void *cookie, enum log_level level, const char *line),
                          void *cookie) AMR_NODISCARD;
+/** Lines of at least `min` also go to a function, without time, level and program; one at most. */
+void log_also(struct log *log, enum log_level min, void (*also)(void *cookie, const char *line),
+              void *cookie);
 void log_free(struct log *log);
 int log_level_parse(enum log_level *ret_level, const char *text, struct err *err) AMR_NODISCARD;
 

@@ -54,6 +54,8 @@ static const struct option_row ROWS[] = {
                 "addresses whose signed commands are obeyed; none: no commands"),
     OPTION_STRING(struct config, relay, "relay", NULL,
                   "file that takes and tells 0 (open) or 1 (closed), such as a GPIO in sysfs"),
+    OPTION_LIST(struct config, display, "display", NULL,
+                "4x20 displays: terminal, lcdproc://host:port (LCDd's port is 13666), or both"),
     OPTION_STRING(struct config, dump, "dump", NULL,
                   "p1, iec: write what the port says to this file, for support"),
     OPTION_FLAG(struct config, direct_reconnect, "direct-reconnect",

@@ -27,6 +27,7 @@ struct config {
     const char *operators;
     const char *relay;
     const char *dump;
+    const char *display;
     uint64_t chain_id;
     uint64_t seed;
     uint32_t meter;

@@ -1,6 +1,7 @@
 #include "meter-client/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -9,20 +10,30 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "meter-client/display.h"
 #include "meter-client/memory.h"
 
 #define WAIT_MS_MAX   60000
 #define TRIM_FIRST_MS 10000
 #define TRIM_EVERY_MS 600000
 
-enum { POLL_SIGNAL, POLL_BOUNDARY, POLL_LINK, POLL_SOURCE, POLL_COUNT };
+enum {
+    POLL_SIGNAL,
+    POLL_BOUNDARY,
+    POLL_LINK,
+    POLL_SOURCE,
+    POLL_DISPLAY,
+    POLL_COUNT = POLL_DISPLAY + DISPLAY_FDS
+};
 
 /** The process around one meter. */
 struct runner {
     struct clock *clock;
     struct log *log;
     struct meter *meter;
+    struct display *display;
     uint64_t trim_ms; /* when memory is given back next */
+    int null_fd;      /* -1: the log goes to standard error */
     int signal_fd;
     int boundary_fd;
 };
@@ -45,6 +56,22 @@ static int open_descriptors(struct runner *runner, struct err *err)
     return runner->boundary_fd < 0 ? err_errno(err, "make a timer") : 0;
 }
 
+static void show_error(void *cookie, const char *line)
+{
+    struct runner *runner = cookie;
+
+    if (runner->display)
+        display_error(runner->display, line);
+}
+
+/** Lines would tear a display in the same terminal apart: there they go to the display only. */
+static int log_descriptor(struct runner *runner, const struct config *config)
+{
+    if (config->display && strstr(config->display, "terminal") && isatty(STDERR_FILENO))
+        runner->null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    return runner->null_fd >= 0 ? runner->null_fd : STDERR_FILENO;
+}
+
 static enum exit_code start(struct runner *runner, const struct config *config, struct err *err)
 {
     enum log_level level;
@@ -52,10 +79,14 @@ static enum exit_code start(struct runner *runner, const struct config *config, 
 
     if (log_level_parse(&level, config->log_level, err))
         return EXIT_USAGE;
-    runner->log = log_new("meter", STDERR_FILENO, level, runner->clock);
+    runner->log = log_new("meter", log_descriptor(runner, config), level, runner->clock);
+    log_also(runner->log, LOG_LEVEL_UNUSUAL, show_error, runner);
     code = meter_new(&runner->meter, config, runner->clock, runner->log, err);
     if (code != EXIT_OK)
         return code;
+    if (display_new(&runner->display, config->display, meter_serial(runner->meter), runner->clock,
+                    err))
+        return EXIT_USAGE;
     if (open_descriptors(runner, err) || meter_start(runner->meter, err))
         return EXIT_FAILED;
     return EXIT_OK;
@@ -76,8 +107,12 @@ static int wait_ms(const struct runner *runner)
     uint64_t now_ms = clock_mono_ms(runner->clock);
     uint64_t due_ms = meter_due_ms(runner->meter);
 
+    uint64_t display_ms = display_due_ms(runner->display);
+
     if (runner->trim_ms < due_ms)
         due_ms = runner->trim_ms;
+    if (display_ms < due_ms)
+        due_ms = display_ms;
     if (due_ms <= now_ms)
         return 0;
     return due_ms - now_ms < WAIT_MS_MAX ? (int)(due_ms - now_ms) : WAIT_MS_MAX;
@@ -91,17 +126,23 @@ static void drain_descriptor(int fd)
         continue;
 }
 
+static void confirm(struct runner *runner)
+{
+    struct err err = ERR_INIT;
+
+    if (agent_confirm(meter_agent(runner->meter), &err))
+        log_unusual(runner->log, "confirmation is not kept: %s", err.text);
+}
+
 /** SIGUSR1 is the person at the meter who confirms a reconnection; other signals end us. */
 static bool confirmed(struct runner *runner)
 {
     struct signalfd_siginfo info;
-    struct err err = ERR_INIT;
 
     while (read(runner->signal_fd, &info, sizeof(info)) == sizeof(info)) {
         if (info.ssi_signo != SIGUSR1)
             return false;
-        if (agent_confirm(meter_agent(runner->meter), &err))
-            log_unusual(runner->log, "confirmation is not kept: %s", err.text);
+        confirm(runner);
     }
     return true;
 }
@@ -117,6 +158,7 @@ static bool wait_for_something(struct runner *runner)
                          .events = meter_source_events(runner->meter)},
     };
 
+    display_poll(runner->display, &fds[POLL_DISPLAY]);
     set_boundary(runner);
     if (poll(fds, POLL_COUNT, wait_ms(runner)) < 0 && errno != EINTR)
         log_broken(runner->log, "poll failed: %s", strerror(errno));
@@ -140,6 +182,8 @@ static enum exit_code loop(struct runner *runner, struct err *err)
     runner->trim_ms = clock_mono_ms(runner->clock) + TRIM_FIRST_MS;
     while (wait_for_something(runner)) {
         meter_step(runner->meter);
+        if (display_work(runner->display, meter_agent(runner->meter), runner->log))
+            confirm(runner);
         trim(runner);
         if (meter_end(runner->meter) != AGENT_GOES_ON)
             break;
@@ -152,18 +196,22 @@ static enum exit_code loop(struct runner *runner, struct err *err)
 
 static void release(struct runner *runner)
 {
+    const int fds[] = {runner->null_fd, runner->signal_fd, runner->boundary_fd};
+
+    display_free(runner->display);
+    runner->display = NULL;
     meter_free(runner->meter);
     log_free(runner->log);
     clock_free(runner->clock);
-    if (runner->signal_fd >= 0)
-        close(runner->signal_fd);
-    if (runner->boundary_fd >= 0)
-        close(runner->boundary_fd);
+    for (size_t i = 0; i < AMR_COUNT(fds); i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
 }
 
 enum exit_code run_meter(const struct config *config, struct err *err)
 {
-    struct runner runner = {.signal_fd = -1, .boundary_fd = -1};
+    struct runner runner = {.null_fd = -1, .signal_fd = -1, .boundary_fd = -1};
     enum exit_code code;
 
     memory_begin();
