@@ -328,6 +328,9 @@ static void tell_ready(struct bridge *bridge)
 
 void bridge_tick(struct bridge *bridge)
 {
+    struct err err = ERR_INIT;
+    if (intake_release(bridge->intake, &err) < 0)
+        log_unusual(bridge->log, "quarantine: %s", err.text);
     outlet_tick(bridge->outlet);
     tell_ready(bridge);
 }

@@ -37,6 +37,7 @@ amr_library(
   audit_state
   audit_table
   ctl
+  ctl_alarms
   ctl_board
   ctl_bundle
   ctl_completion
@@ -51,6 +52,7 @@ amr_library(
   ctl_pki
   ctl_progress
   ctl_proof
+  ctl_quarantine
   ctl_readings
   ctl_registry
   ctl_roles
@@ -59,6 +61,7 @@ amr_library(
   ctl_serials
   ctl_staff
   ctl_status
+  ctl_store
   ctl_tx
   ctl_verbs
   ctl_verify
@@ -66,6 +69,7 @@ amr_library(
   log_file
   pki
   LINK
+  amr-store
   amr-chain
   amr-mqtt
   amr-common)

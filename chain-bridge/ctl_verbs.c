@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "chain-bridge/ctl_alarms.h"
 #include "chain-bridge/ctl_completion.h"
 #include "chain-bridge/ctl_deploy.h"
 #include "chain-bridge/ctl_enrol.h"
@@ -10,6 +11,7 @@
 #include "chain-bridge/ctl_meters.h"
 #include "chain-bridge/ctl_pki.h"
 #include "chain-bridge/ctl_proof.h"
+#include "chain-bridge/ctl_quarantine.h"
 #include "chain-bridge/ctl_readings.h"
 #include "chain-bridge/ctl_roles.h"
 #include "chain-bridge/ctl_staff.h"
@@ -50,6 +52,11 @@ static const struct ctl_verb *const SET_UP[] = {
 static const struct ctl_verb *const OPERATE[] = {
     &ctl_status,
     &ctl_watch,
+    &ctl_alarms,
+    &ctl_alarms_acknowledge,
+    &ctl_quarantine_list,
+    &ctl_quarantine_show,
+    &ctl_quarantine_release,
 };
 
 static const struct ctl_verb *const AUDIT[] = {

@@ -12,13 +12,14 @@
 #include "chain-bridge/store_quarantine.h"
 #include "common/buf.h"
 
-enum { SHED_TELL_MS = 10000 };
+enum { SHED_TELL_MS = 10000, RELEASE_MAX = 64 };
 
 /* A message on its way, with what was found out about it. */
 struct item {
     struct message *message;
     struct verdict verdict;
     struct admission admission;
+    uint64_t quarantine; /* the row that it was asked back from; 0: a broker sent it */
 };
 
 struct intake {
@@ -30,6 +31,8 @@ struct intake {
     pthread_t writer;
     bool writer_runs;
     atomic_uint_fast64_t shed_told_ms; /* monotonic; 0: never */
+    struct store *release_store;       /* intake_release's */
+    atomic_uint releasing;             /* its messages that are not decided yet */
     /* The writer's: */
     struct item **group;
     bool store_failing;
@@ -75,6 +78,32 @@ static void *work(void *cookie)
     return NULL;
 }
 
+static void take_released(void *cookie, const struct quarantine_row *row)
+{
+    struct intake *intake = cookie;
+    const struct verifier *verifier = &intake->config.verifier;
+    struct item *item = xcalloc(1, sizeof(*item));
+    item->message =
+        message_new(row->topic, row->payload, row->payload_len, clock_unix_ms(verifier->clock));
+    item->quarantine = row->id;
+    atomic_fetch_add(&intake->releasing, 1);
+    if (item->message != NULL)
+        verify_message(verifier, &item->verdict, item->message);
+    if (item->message != NULL && queue_push(intake->verified, item))
+        return;
+    atomic_fetch_sub(&intake->releasing, 1);
+    free(item->message);
+    free(item);
+}
+
+int intake_release(struct intake *intake, struct err *err)
+{
+    if (atomic_load(&intake->releasing) > 0)
+        return 0;
+    return store_quarantine_released(intake->release_store, RELEASE_MAX, take_released, intake,
+                                     err);
+}
+
 /* Whether the disk has room; measured once a second. */
 static bool disk_has_room(struct intake *intake)
 {
@@ -105,6 +134,8 @@ static int write_group(struct intake *intake, size_t count, struct err *err)
     for (size_t i = 0; i < count; i++) {
         struct item *item = intake->group[i];
         if (admission_decide(store, &item->admission, &item->verdict, item->message, err) < 0)
+            return -1;
+        if (item->quarantine != 0 && store_quarantine_remove(store, item->quarantine, err) < 0)
             return -1;
         refused = refused || item->admission.kind == REFUSED;
     }
@@ -223,6 +254,11 @@ static void count_group(struct intake *intake, size_t count)
         status_add(status, STATUS_REPEATED, admission->kind == REPEATED);
         status_add(status, STATUS_QUARANTINED, admission->kind == REFUSED);
         status_add(status, STATUS_REJECTED, admission->used_sequence);
+        if (item->quarantine != 0) {
+            status_add(status, STATUS_QUARANTINED, -1);
+            log_info(intake->config.log, "judged again quarantine=%llu refused=%d",
+                     (unsigned long long)item->quarantine, admission->kind == REFUSED);
+        }
         if (admission->kind == REFUSED)
             tell_refusal(intake, item);
     }
@@ -249,6 +285,8 @@ static void handle_group(struct intake *intake, size_t count)
         follow_up(intake, count);
     }
     for (size_t i = 0; i < count; i++) {
+        if (intake->group[i]->quarantine != 0)
+            atomic_fetch_sub(&intake->releasing, 1);
         free(intake->group[i]->message);
         free(intake->group[i]);
     }
@@ -285,7 +323,8 @@ struct intake *intake_new(const struct intake_config *config, struct err *err)
     intake->verified = queue_new(config->group_max);
     intake->workers = xcalloc(config->workers, sizeof(*intake->workers));
     intake->group = xcalloc(config->group_max, sizeof(*intake->group));
-    if (start(intake, err) < 0) {
+    if (store_open_again(&intake->release_store, config->store, err) < 0 ||
+        start(intake, err) < 0) {
         intake_free(intake);
         return NULL;
     }
@@ -302,6 +341,7 @@ void intake_free(struct intake *intake)
     queue_close(intake->verified);
     if (intake->writer_runs)
         pthread_join(intake->writer, NULL);
+    store_close(intake->release_store);
     queue_free(intake->offered);
     queue_free(intake->verified);
     free(intake->workers);

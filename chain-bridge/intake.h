@@ -43,6 +43,8 @@ struct intake_config {
 struct intake *intake_new(const struct intake_config *config, struct err *err) AMR_NODISCARD;
 /** Any thread, also inside Paho's callbacks. */
 void intake_offer(struct intake *intake, const char *topic, const void *payload, size_t len);
+/** Judges anew what was asked back from quarantine; one thread, about once a second. */
+int intake_release(struct intake *intake, struct err *err) AMR_NODISCARD;
 /** Stores what was taken so far, then ends the threads. No offers during and after it. */
 void intake_free(struct intake *intake);
 

@@ -319,6 +319,65 @@ static void an_oversized_or_empty_payload_is_refused(void **state)
     refused(world, CAUSE_MALFORMED);
 }
 
+static void keep_id(void *cookie, const struct quarantine_row *row)
+{
+    *(uint64_t *)cookie = row->id;
+}
+
+static uint64_t newest_row(struct world *world)
+{
+    struct quarantine_query query = {.limit = 1};
+    uint64_t id = 0;
+    assert_int_equal(store_quarantine_list(world->bench.store, &query, keep_id, &id, NULL), 0);
+    return id;
+}
+
+static uint64_t rows_left(struct world *world)
+{
+    uint64_t rows = 0;
+    assert_int_equal(store_quarantine_count(world->bench.store, &rows, NULL), 0);
+    return rows;
+}
+
+static void what_is_asked_back_is_judged_by_the_rules_of_now(void **state)
+{
+    struct world *world = *state;
+    uint32_t unknown = BENCH_METER(9);
+    struct registry_meter meter = {unknown, METER_ACTIVE,
+                                   *signer_address(world->bench.meter_signer)};
+    bool asked = false;
+    offer_number(world, unknown, 1);
+    refused(world, CAUSE_UNKNOWN);
+    uint64_t id = newest_row(world);
+    assert_int_equal(store_quarantine_release(world->bench.store, id, &asked, NULL), 0);
+    assert_true(asked);
+    assert_int_equal(store_quarantine_release(world->bench.store, id, &asked, NULL), 0);
+    assert_false(asked);
+    roster_put(world->roster, &meter);
+    assert_int_equal(intake_release(world->intake, NULL), 0);
+    settle(world);
+    assert_int_equal(last(world).status, RECEIPT_STORED);
+    assert_int_equal(last(world).meter, unknown);
+    assert_int_equal(rows_left(world), 0);
+}
+
+static void what_is_refused_again_is_kept_again(void **state)
+{
+    struct world *world = *state;
+    bool asked = false;
+    offer_text(world, "x", 1);
+    refused(world, CAUSE_MALFORMED);
+    uint64_t id = newest_row(world);
+    assert_int_equal(store_quarantine_release(world->bench.store, id, &asked, NULL), 0);
+    assert_int_equal(intake_release(world->intake, NULL), 0);
+    settle(world);
+    assert_int_equal(rows_left(world), 1);
+    assert_int_not_equal(newest_row(world), id);
+    assert_int_equal(intake_release(world->intake, NULL), 0); /* nobody asked again */
+    settle(world);
+    assert_int_equal(rows_left(world), 1);
+}
+
 static void the_quarantine_is_bounded(void **state)
 {
     struct world *world = *state;
@@ -393,6 +452,8 @@ int main(void)
         TEST(a_timestamp_ahead_of_the_clock_is_refused),
         TEST(a_malformed_payload_is_kept_with_its_bytes),
         TEST(an_oversized_or_empty_payload_is_refused),
+        TEST(what_is_asked_back_is_judged_by_the_rules_of_now),
+        TEST(what_is_refused_again_is_kept_again),
         TEST(the_quarantine_is_bounded),
         TEST(a_full_queue_sheds_without_receipt_and_recovers),
         TEST(a_low_disk_accepts_nothing_until_there_is_room),

@@ -67,6 +67,8 @@ static const char *const MIGRATIONS[] = {
     "ALTER TABLE tx ADD COLUMN command INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE meter ADD COLUMN open INTEGER NOT NULL DEFAULT 0;"
     "DELETE FROM cursor",
+    "ALTER TABLE quarantine ADD COLUMN release INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX quarantine_release ON quarantine (id) WHERE release = 1;",
 };
 
 #define ALARM_GROUP_COLUMNS                                                                        \
@@ -83,6 +85,8 @@ static const char *const MIGRATIONS[] = {
 #define COMMAND_COLUMNS                                                                            \
     "SELECT meter, id, kind, argument, not_after, signature, operator, state, created_ms, block,"  \
     " outcome, outcome_s, result, recorded, recorded_block, text FROM command "
+#define QUARANTINE_COLUMNS                                                                         \
+    "SELECT id, received_ms, cause, text, topic, meter, sequence, payload, release "
 #define REPORT_COLUMNS "SELECT id, meter, sequence, state, received_ms, digest, body, batch, cause "
 
 static const char *const STATEMENTS[STORE_STATEMENTS] = {
@@ -92,6 +96,7 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [CURSOR_PUT] = "INSERT INTO cursor VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE"
                    " SET block = excluded.block, hash = excluded.hash",
     [METER_GET] = "SELECT serial, claimed, open FROM meter WHERE meter = ?",
+    [METER_OF_SERIAL] = "SELECT meter FROM meter WHERE serial = ?",
     [METER_PUT] = "INSERT INTO meter (meter, serial) VALUES (?, ?) ON CONFLICT (meter) DO UPDATE"
                   " SET serial = excluded.serial WHERE serial <> excluded.serial",
     [METER_PUT_OPEN] = "UPDATE meter SET open = ? WHERE meter = ?",
@@ -205,8 +210,15 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
                        " GROUP BY state",
     [QUARANTINE_ADD] = "INSERT INTO quarantine (received_ms, cause, text, topic, meter, sequence,"
                        " payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    [QUARANTINE_EACH] = "SELECT received_ms, cause, text, topic, meter, sequence, payload"
-                        " FROM quarantine ORDER BY id",
+    [QUARANTINE_EACH] = QUARANTINE_COLUMNS "FROM quarantine ORDER BY id",
+    [QUARANTINE_LIST] = QUARANTINE_COLUMNS "FROM quarantine WHERE id < ?1 AND (?2 = 0 OR cause ="
+                                           " ?2) AND (?3 = 0 OR meter = ?3) ORDER BY id DESC"
+                                           " LIMIT ?4",
+    [QUARANTINE_GET] = QUARANTINE_COLUMNS "FROM quarantine WHERE id = ?",
+    [QUARANTINE_RELEASE] = "UPDATE quarantine SET release = 1 WHERE id = ? AND release = 0",
+    [QUARANTINE_RELEASED] = QUARANTINE_COLUMNS "FROM quarantine WHERE release = 1 ORDER BY id"
+                                               " LIMIT ?",
+    [QUARANTINE_REMOVE] = "DELETE FROM quarantine WHERE id = ?",
     [QUARANTINE_COUNT] = "SELECT count(*) FROM quarantine",
     [QUARANTINE_TRIM] = "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?",
     [ALARM_GROUP_OPEN] = "SELECT id, count FROM alarm_group WHERE source = ? AND cause = ?"

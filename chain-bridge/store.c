@@ -84,15 +84,13 @@ static int put_identity(struct store *store, const struct store_identity *identi
     return db_run(stmt, err);
 }
 
-static int check_identity(struct store *store, const char *path,
-                          const struct store_identity *identity, struct err *err)
+/* 1: found, 0: there is none yet. */
+static int read_identity(struct store *store, struct store_identity *ret_identity, struct err *err)
 {
     struct db_stmt *stmt = db_stmt(store->db, IDENTITY_GET);
     int row = db_step(stmt, err);
-    if (row < 0)
-        return -1;
-    if (row == 0)
-        return put_identity(store, identity, err);
+    if (row != 1)
+        return row;
     struct store_identity found = {.chain_id = db_column_u64(stmt, 0)};
     int got = db_column_bytes(stmt, 1, found.contract.b, sizeof(found.contract.b), err);
     if (got == 0)
@@ -100,6 +98,23 @@ static int check_identity(struct store *store, const char *path,
     db_reset(stmt);
     if (got < 0)
         return -1;
+    *ret_identity = found;
+    return 1;
+}
+
+int store_identity_get(struct store *store, struct store_identity *ret_identity, struct err *err)
+{
+    int row = read_identity(store, ret_identity, err);
+    return row == 0 ? err_set(err, "the store is empty") : row == 1 ? 0 : -1;
+}
+
+static int check_identity(struct store *store, const char *path,
+                          const struct store_identity *identity, struct err *err)
+{
+    struct store_identity found;
+    int row = read_identity(store, &found, err);
+    if (row <= 0)
+        return row < 0 ? -1 : put_identity(store, identity, err);
     char text[ETH_ADDRESS_TEXT];
     if (found.chain_id != identity->chain_id)
         return err_set(err, "store '%s' was made for chain id %llu", path,
@@ -137,6 +152,18 @@ int store_open_again(struct store **ret_store, const struct store *owner, struct
         return -1;
     }
     store->turns = turns_share(owner->turns);
+    *ret_store = store;
+    return 0;
+}
+
+int store_open_guest(struct store **ret_store, const char *path, struct err *err)
+{
+    struct store *store = xcalloc(1, sizeof(*store));
+    if (db_open(&store->db, path, DB_GUEST, &store_schema, err) < 0) {
+        free(store);
+        return -1;
+    }
+    store->turns = turns_new();
     *ret_store = store;
     return 0;
 }

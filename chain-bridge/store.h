@@ -32,7 +32,12 @@ int store_open(struct store **ret_store, const char *path, const struct store_id
                struct err *err) AMR_NODISCARD;
 int store_open_again(struct store **ret_store, const struct store *owner,
                      struct err *err) AMR_NODISCARD;
+/** Beside the bridge that owns the file, from another process: to read and for small changes. */
+int store_open_guest(struct store **ret_store, const char *path, struct err *err) AMR_NODISCARD;
 void store_close(struct store *store);
+/** What the store was made for. */
+int store_identity_get(struct store *store, struct store_identity *ret_identity,
+                       struct err *err) AMR_NODISCARD;
 
 int store_begin(struct store *store, struct err *err) AMR_NODISCARD;
 int store_commit(struct store *store, struct err *err) AMR_NODISCARD;

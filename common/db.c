@@ -83,6 +83,12 @@ static int create_file(struct db *db, struct err *err)
     return 0;
 }
 
+/* Who opens a file that belongs to another process. */
+static bool is_visitor(const struct db *db)
+{
+    return db->mode == DB_READ_ONLY || db->mode == DB_GUEST;
+}
+
 static int open_sqlite(struct db *db, struct err *err)
 {
     int flags = db->mode == DB_READ_ONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
@@ -99,7 +105,8 @@ static int set_pragmas(struct db *db, struct err *err)
 {
     if (db->mode == DB_READ_ONLY)
         return run_sql(db, "PRAGMA query_only=ON", err);
-    if (run_sql(db, db->mode == DB_OWNER ? "PRAGMA journal_mode=WAL" : "PRAGMA journal_mode=DELETE",
+    if (db->mode != DB_GUEST &&
+        run_sql(db, db->mode == DB_OWNER ? "PRAGMA journal_mode=WAL" : "PRAGMA journal_mode=DELETE",
                 err))
         return -1;
     return run_sql(db, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF",
@@ -137,7 +144,7 @@ static int check_version(struct db *db, int64_t *ret_version, struct err *err)
     if (version > known)
         return err_set(err, "%s '%s' has version %d, newer than this program's %d",
                        db->schema->name, db->path, (int)version, (int)known);
-    if (db->mode == DB_READ_ONLY && version < known)
+    if (is_visitor(db) && version < known)
         return err_set(err,
                        "%s '%s' has version %d, this program wants %d: its writer must start "
                        "first",
@@ -192,15 +199,15 @@ int db_open(struct db **ret_db, const char *path, enum db_mode mode, const struc
     struct db *db = new_handle(path, mode, schema);
     int64_t version = 0;
 
-    if (mode != DB_READ_ONLY && (take_lock(db, err) || create_file(db, err)))
+    if (!is_visitor(db) && (take_lock(db, err) || create_file(db, err)))
         goto fail;
     if (open_sqlite(db, err) || set_pragmas(db, err))
         goto fail;
-    if (mode != DB_READ_ONLY && quick_check(db, err))
+    if (!is_visitor(db) && quick_check(db, err))
         goto fail;
     if (check_version(db, &version, err))
         goto fail;
-    if (mode != DB_READ_ONLY && migrate(db, version, err))
+    if (!is_visitor(db) && migrate(db, version, err))
         goto fail;
     if (prepare_all(db, err))
         goto fail;

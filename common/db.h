@@ -21,6 +21,7 @@ struct db_stmt;
 enum db_mode {
     DB_OWNER,  /* read and write, WAL, makes and migrates the file; one owner process at a time */
     DB_SHARED, /* read and write, rollback journal: readable by other users without write access */
+    DB_GUEST,  /* reads and writes beside a DB_OWNER; never makes or migrates the file */
     DB_READ_ONLY /* never writes, not even a lock file; fails where the schema is newer or absent */
 };
 

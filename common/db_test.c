@@ -219,6 +219,23 @@ static void two_connections_of_the_owner_share_the_file(void **state)
     free(path);
 }
 
+static void a_guest_reads_and_writes_beside_the_owner_and_makes_nothing(void **state)
+{
+    char *path = test_path(*state, "i.db"), *absent = test_path(*state, "absent.db");
+    struct db *owner = open_new(path, DB_OWNER), *guest = open_new(path, DB_GUEST), *other;
+
+    put(owner, 1, "x");
+    assert_int_equal(count(guest), 1);
+    put(guest, 2, "y");
+    assert_int_equal(count(owner), 2);
+    db_close(guest);
+    db_close(owner);
+    assert_int_equal(db_open(&other, absent, DB_GUEST, &NEW, NULL), -1);
+    assert_int_equal(access(absent, F_OK), -1);
+    free(path);
+    free(absent);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +248,7 @@ int main(void)
         cmocka_unit_test(a_reader_sees_changes_and_cannot_write),
         cmocka_unit_test(a_reader_of_no_file_or_an_old_one_is_told_so),
         cmocka_unit_test(two_connections_of_the_owner_share_the_file),
+        cmocka_unit_test(a_guest_reads_and_writes_beside_the_owner_and_makes_nothing),
     };
 
     return cmocka_run_group_tests(tests, test_dir_setup, test_dir_teardown);
