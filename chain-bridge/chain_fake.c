@@ -243,8 +243,9 @@ static enum chain_result fake_nonce(struct chain *chain, uint64_t *ret_nonce,
                                     struct err *err)
 {
     (void)account;
-    (void)number;
     *ret_nonce = next_nonce(self(chain)) + (uint64_t)self(chain)->nonce_wrong_by;
+    if (number == CHAIN_PENDING)
+        *ret_nonce += self(chain)->pooled_before;
     return reach(self(chain), err);
 }
 
@@ -299,6 +300,27 @@ static void answer_batch(const struct chain_fake *fake, struct buf *out)
         abi_uint(out, 1);
 }
 
+/* A command or a result that the contract does not take. */
+static bool refused(const struct chain_fake *fake, struct chain_revert *ret_revert,
+                    const struct chain_call *call)
+{
+    struct buf data = BUF_INIT;
+    bool command = asks(call, "issueCommand((uint64,uint32,uint8,uint32,uint40),bytes)") ||
+                   asks(call, "recordResult((uint64,uint32,uint8,uint32),bytes)");
+    if (!fake->refuses || !command)
+        return false;
+    abi_selector(&data, fake->refuses);
+    for (int i = 0; i < 3; i++)
+        abi_uint(&data, fake->refuses_with[i]);
+    if (ret_revert) {
+        ret_revert->reverted = true;
+        ret_revert->len = data.len;
+        memcpy(ret_revert->data, data.data, data.len);
+    }
+    buf_free(&data);
+    return true;
+}
+
 static enum chain_result fake_call(struct chain *chain, struct buf *ret_data,
                                    struct chain_revert *ret_revert, const struct chain_call *call,
                                    uint64_t number, struct err *err)
@@ -307,6 +329,8 @@ static enum chain_result fake_call(struct chain *chain, struct buf *ret_data,
     (void)number;
     if (ret_revert)
         *ret_revert = (struct chain_revert){0};
+    if (refused(fake, ret_revert, call))
+        return CHAIN_REFUSED;
     if (asks(call, "eip712Domain()"))
         answer_domain(fake, ret_data);
     else if (asks(call, "serverGroup(address)"))
@@ -322,9 +346,12 @@ static enum chain_result fake_estimate(struct chain *chain, uint64_t *ret_gas,
                                        struct chain_revert *ret_revert,
                                        const struct chain_call *call, struct err *err)
 {
-    (void)call;
     if (ret_revert)
         *ret_revert = (struct chain_revert){0};
+    if (refused(self(chain), ret_revert, call)) {
+        err_set(err, "execution reverted");
+        return CHAIN_REFUSED;
+    }
     *ret_gas = 100000;
     return reach(self(chain), err);
 }

@@ -88,7 +88,10 @@ struct chain_fake {
     size_t change_count;
     struct fake_twin twins[FAKE_TWINS];
     size_t twin_count;
-    bool repeats;           /* every batch of ours is a repeat of the first twin's */
+    bool repeats;        /* every batch of ours is a repeat of the first twin's */
+    const char *refuses; /* calls and estimates of commands revert with this error, or NULL */
+    uint64_t refuses_with[3];
+    uint64_t pooled_before; /* transactions in the pool that nobody here sent */
     uint64_t log_range_max; /* 0: none; else CHAIN_TOO_MUCH above it */
     uint32_t log_queries;
     uint32_t salt;
