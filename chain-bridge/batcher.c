@@ -10,6 +10,7 @@ enum {
     IDLE_WAIT_MS = 60000,
     ASK_AFTER_MS = 2000, /* what is on its way arrives by itself */
     ASK_EVERY_MS = 10000,
+    HOLD_MS = 60000,
     PATIENCE_MS = 30000 /* for an answer, however long the report has waited */
 };
 
@@ -23,6 +24,7 @@ struct lane {
     uint32_t blocked; /* lowest sequence found to wait in that scan; 0: none */
     uint64_t blocked_since_ms;
     uint64_t asked_ms; /* the meter, last; 0: never */
+    uint64_t held_ms;  /* by batcher_hold, last; 0: never */
 };
 
 struct batcher {
@@ -57,6 +59,20 @@ void batcher_free(struct batcher *batcher)
     free(batcher);
 }
 
+void batcher_hold(void *cookie, uint32_t meter)
+{
+    struct batcher *batcher = cookie;
+    batcher->lanes[meter_number(meter)].held_ms = batcher->now_ms ? batcher->now_ms : 1;
+}
+
+static bool is_held(struct batcher *batcher, const struct lane *lane)
+{
+    bool held = lane->held_ms && batcher->now_ms >= lane->held_ms &&
+                batcher->now_ms - lane->held_ms < HOLD_MS;
+    batcher->blocked = batcher->blocked || held;
+    return held;
+}
+
 static int load_lane(struct batcher *batcher, struct lane *lane, uint32_t meter)
 {
     struct meter_row row;
@@ -72,7 +88,9 @@ static int load_lane(struct batcher *batcher, struct lane *lane, uint32_t meter)
                           .claimed = row.claimed,
                           .open = row.open,
                           .scan = batcher->scan,
-                          .held = unfinished && !config->mined(config->cookie, unfinished),
+                          .held = is_held(batcher, lane) ||
+                                  (unfinished && !config->mined(config->cookie, unfinished)),
+                          .held_ms = lane->held_ms,
                           .blocked_since_ms = goes_on ? lane->blocked_since_ms : batcher->now_ms,
                           .asked_ms = lane->asked_ms};
     return 0;
@@ -221,7 +239,13 @@ static int build(struct batcher *batcher, uint32_t *ret_wait_ms)
         *ret_wait_ms = (uint32_t)(due_ms - batcher->now_ms);
         return 0;
     }
-    return plan_build(&batcher->plan, batcher->limits, batcher->err) < 0 ? -1 : 1;
+    bool refused;
+    if (plan_build(&batcher->plan, batcher->limits, batcher->err) < 0 ||
+        store_batch_was_refused(batcher->config.store, &refused, &batcher->plan.root,
+                                batcher->err) < 0)
+        return -1;
+    *ret_wait_ms = 1000; /* the very same batch again would do nothing: another report must join */
+    return !refused;
 }
 
 int batcher_next(struct batcher *batcher, struct plan **ret_plan, uint32_t *ret_wait_ms,

@@ -32,6 +32,10 @@ struct batcher_config {
 struct batcher *batcher_new(const struct batcher_config *config) AMR_NODISCARD;
 void batcher_free(struct batcher *batcher);
 
+/** For submitter_on_hold, cookie is the batcher: none of the meter's reports is taken for a minute.
+ */
+void batcher_hold(void *cookie, uint32_t meter);
+
 /**
  * 1: plan holds a due batch, built; 0: none is due, *ret_wait_ms says when to ask again (at the
  * latest); -1: failed. The plan is the batcher's and valid until the next call.

@@ -202,6 +202,7 @@ static enum bridge_exit open_chain(struct bridge *bridge, struct err *err)
                                      .mined = submitter_mined,
                                      .cookie = bridge->submitter};
     bridge->batcher = batcher_new(&batcher);
+    submitter_on_hold(bridge->submitter, batcher_hold, bridge->batcher);
     struct chain_loop_config loop = {.chain = bridge->chain,
                                      .follower = bridge->follower,
                                      .submitter = bridge->submitter,

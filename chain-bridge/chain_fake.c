@@ -442,6 +442,14 @@ static void fake_send(struct chain *chain, struct chain_send *ret_send, const ui
     snprintf(ret_send->text, sizeof(ret_send->text), "%s", chain_send_kind_text(ret_send->kind));
 }
 
+static uint32_t count_skips(const struct chain_fake *fake, uint64_t nonce)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < fake->skip_count; i++)
+        count += fake->skips[i].nonce == nonce;
+    return count;
+}
+
 static enum chain_result fake_receipts(struct chain *chain, struct chain_receipt *ret_receipts,
                                        const struct eth_hash *transactions, size_t count,
                                        struct err *err)
@@ -457,7 +465,8 @@ static enum chain_result fake_receipts(struct chain *chain, struct chain_receipt
                                                  .block = tx->block,
                                                  .block_hash = fake->blocks[tx->block].hash,
                                                  .gas_used = 50000,
-                                                 .gas_price_wei = 7};
+                                                 .gas_price_wei = 7,
+                                                 .log_count = 1 + count_skips(fake, tx->nonce)};
         ret_receipts[i].block_hash.b[0] ^= fake->stale_receipts;
     }
     return reach(fake, err);

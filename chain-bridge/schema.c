@@ -130,6 +130,7 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [REPORT_CLAIM] = "UPDATE report SET state = 1, batch = ? WHERE id = ? AND state = 0",
     [REPORT_MOVE] = "UPDATE report SET batch = ? WHERE id = ? AND state = 1",
     [REPORT_RELEASE] = "UPDATE report SET state = 0, batch = NULL WHERE id = ? AND state = 1",
+    [REPORT_DELETE] = "DELETE FROM report WHERE id = ? AND state = 1",
     [REPORT_SEAL] = "UPDATE report SET state = 2, batch = ? WHERE id = ?",
     [REPORT_REJECT] = "UPDATE report SET state = 3, cause = ? WHERE id = ?",
     [REPORT_SEAL_BATCH] = "UPDATE report SET state = 2 WHERE batch = ? AND state = 1",

@@ -34,6 +34,7 @@ enum store_statement {
     REPORT_CLAIM,
     REPORT_MOVE,
     REPORT_RELEASE,
+    REPORT_DELETE,
     REPORT_SEAL,
     REPORT_REJECT,
     REPORT_SEAL_BATCH,

@@ -245,6 +245,18 @@ static int judge_skipped(const struct events *events, struct endings *endings, s
     return result;
 }
 
+/* It may get in another time: the report goes back to where it waits. */
+static bool waits(const struct ending *ending)
+{
+    return ending->cause == CAUSE_FUTURE;
+}
+
+/* Its meter must send it again, if it may speak again at all. */
+static bool is_forgotten(const struct ending *ending)
+{
+    return ending->cause == CAUSE_UNKNOWN || ending->cause == CAUSE_CLOSED;
+}
+
 /* Another batch has the whole report. */
 static bool sealed_elsewhere(const struct ending *ending)
 {
@@ -319,11 +331,16 @@ static int write_endings(const struct settler *settler, const struct flight *fli
         const struct ending *ending = &endings->items[i];
         if (sealed_elsewhere(ending))
             result = write_elsewhere(settler, ending, err);
-        if (ending->cause == CAUSE_NONE)
+        if (waits(ending))
+            result = store_batch_release(settler->store, &ending->row, err);
+        if (ending->cause == CAUSE_NONE || waits(ending))
             continue;
-        rejected[count++] = (struct batch_rejection){ending->row.id, ending->cause};
         ending_text(ending, text);
         result = quarantine(settler, ending, text, err);
+        if (result == 0 && is_forgotten(ending))
+            result = store_batch_forget(settler->store, &ending->row, err);
+        else
+            rejected[count++] = (struct batch_rejection){ending->row.id, ending->cause};
     }
     if (result == 0)
         result = write_others(settler, flight->tx.batch, endings, err);
@@ -348,6 +365,20 @@ static int commit_endings(const struct settler *settler, const struct flight *fl
     }
     fault_point("sealed");
     return 0;
+}
+
+static void tell_waits(const struct settler *settler, const struct ending *ending)
+{
+    const struct report *report = &ending->row.report;
+    struct alarm alarm = {.cause = cause_text(ending->cause),
+                          .meter = report->meter,
+                          .sequence = report->sequence,
+                          .text = "the chain's clock is behind this report: it is tried again"};
+    log_unusual(settler->log, "%s meter=%u sequence=%u", alarm.text, (unsigned)report->meter,
+                (unsigned)report->sequence);
+    settler->notices.alarm(settler->notices.cookie, &alarm);
+    if (settler->hold)
+        settler->hold(settler->hold_cookie, report->meter);
 }
 
 static void tell_rejected(const struct settler *settler, const struct ending *ending,
@@ -404,6 +435,10 @@ static void tell_endings(const struct settler *settler, const struct endings *en
         struct receipt receipt = sealed_receipt(first, outcome);
         if (store_meter_get(settler->store, &meter, receipt.meter, NULL) < 0)
             meter.serial[0] = '\0'; /* the meter asks again, and is answered then */
+        if (waits(first)) {
+            tell_waits(settler, first);
+            continue;
+        }
         if (first->cause != CAUSE_NONE) {
             tell_rejected(settler, first, meter.serial);
             continue;
@@ -422,8 +457,12 @@ static void count_endings(const struct settler *settler, const struct endings *e
         const struct ending *ending = &endings->items[i];
         bool sealed = ending->cause == CAUSE_NONE;
         status_add(status, STATUS_CLAIMED, -1);
+        if (waits(ending))
+            continue;
         status_add(status, STATUS_BACKLOG, -1);
-        status_add(status, sealed ? STATUS_SEALED : STATUS_REJECTED, 1);
+        status_add(status, STATUS_SEALED, sealed);
+        status_add(status, STATUS_STORED, -(int64_t)is_forgotten(ending));
+        status_add(status, STATUS_REJECTED, !sealed && !is_forgotten(ending));
         status_add(status, STATUS_QUARANTINED, !sealed);
         status_add(status, STATUS_READINGS_SEALED, sealed ? ending->row.report.count : 0);
     }

@@ -4,7 +4,9 @@
  * Called once a batch's transaction is final. Reads its events, marks reports sealed or rejected
  * in one transaction, then tells the meters. A report whose readings the contract skipped as stale
  * is sealed all the same where another batch of the group has them all: the meter is told of that
- * one. Belongs to the chain thread.
+ * one. Not final is what passes: a report ahead of the block's time waits and is tried again; one
+ * of a meter that the contract does not know or that is closed is forgotten, and its meter sends it
+ * again. Belongs to the chain thread.
  */
 #ifndef AMR_BRIDGE_SETTLE_H
 #define AMR_BRIDGE_SETTLE_H
@@ -21,6 +23,8 @@ struct settler {
     struct notices notices;
     struct status *status;
     struct log *log;
+    void (*hold)(void *cookie, uint32_t meter); /* do not try it at once; NULL: nobody */
+    void *hold_cookie;
     struct eth_address contract;
     uint16_t group;
     uint64_t start_block; /* nothing of the contract is older */

@@ -114,6 +114,34 @@ int store_batch_claim(struct store *store, struct batch_claim *claim, struct err
     return finish(store, claim_all(store, claim, err), err);
 }
 
+static int unclaim(struct store *store, uint32_t meter, uint32_t claimed, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), METER_UNCLAIM);
+    db_bind_u64(stmt, 0, claimed);
+    db_bind_u64(stmt, 1, meter);
+    return db_run(stmt, err);
+}
+
+static int take_back(struct store *store, enum store_statement id, const struct report_row *row,
+                     struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), id);
+    db_bind_u64(stmt, 0, row->id);
+    if (db_run(stmt, err) < 0)
+        return -1;
+    return unclaim(store, row->report.meter, row->report.sequence - 1, err);
+}
+
+int store_batch_release(struct store *store, const struct report_row *row, struct err *err)
+{
+    return take_back(store, REPORT_RELEASE, row, err);
+}
+
+int store_batch_forget(struct store *store, const struct report_row *row, struct err *err)
+{
+    return take_back(store, REPORT_DELETE, row, err);
+}
+
 static int release_all(struct store *store, const struct batch_claim *claim, uint32_t claimed,
                        struct err *err)
 {
@@ -123,10 +151,7 @@ static int release_all(struct store *store, const struct batch_claim *claim, uin
         if (db_run(stmt, err) < 0)
             return -1;
     }
-    struct db_stmt *stmt = db_stmt(store_db(store), METER_UNCLAIM);
-    db_bind_u64(stmt, 0, claimed);
-    db_bind_u64(stmt, 1, claim->reports[0].meter);
-    return db_run(stmt, err);
+    return unclaim(store, claim->reports[0].meter, claimed, err);
 }
 
 static int split(struct store *store, struct batch_claim *a, struct batch_claim *b, struct err *err)
@@ -362,6 +387,17 @@ int store_batch_seal_elsewhere(struct store *store, uint64_t report_id,
     db_bind_u64(stmt, 0, id);
     db_bind_u64(stmt, 1, report_id);
     return db_run(stmt, err);
+}
+
+int store_batch_was_refused(struct store *store, bool *ret_was, const struct eth_hash *root,
+                            struct err *err)
+{
+    uint64_t id;
+    struct batch_row row = {0};
+    if (find_root(store, &id, root, err) < 0 || (id && store_batch_get(store, &row, id, err) < 0))
+        return -1;
+    *ret_was = id != 0 && row.rejected != 0;
+    return 0;
 }
 
 static int halt(struct store *store, uint64_t batch, uint64_t nonce, struct err *err)

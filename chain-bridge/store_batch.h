@@ -104,6 +104,10 @@ int store_batch_halt(struct store *store, uint64_t batch, uint64_t nonce,
 /** The oldest halted batch; 0: none. */
 int store_batch_halted(struct store *store, uint64_t *ret_batch, struct err *err) AMR_NODISCARD;
 
+/** Whether a sealed batch has this root and had readings refused: the contract takes no other. */
+int store_batch_was_refused(struct store *store, bool *ret_was, const struct eth_hash *root,
+                            struct err *err) AMR_NODISCARD;
+
 /* In the caller's transaction: */
 
 /** Reports whose ids are in `rejected` become rejected with that cause, the others sealed. */
@@ -120,6 +124,13 @@ int store_batch_put_others(struct store *store, uint64_t batch, const struct buf
 int store_batch_seal_elsewhere(struct store *store, uint64_t report_id,
                                const struct batch_row *batch, uint64_t now_ms,
                                struct err *err) AMR_NODISCARD;
+struct report_row;
+/** A claimed report waits again, as do later ones of its meter. */
+int store_batch_release(struct store *store, const struct report_row *row,
+                        struct err *err) AMR_NODISCARD;
+/** A claimed report leaves the store; its sequence number is free again. */
+int store_batch_forget(struct store *store, const struct report_row *row,
+                       struct err *err) AMR_NODISCARD;
 /** Gives up the one report of a halted batch. */
 int store_batch_poison(struct store *store, uint64_t batch, uint64_t report_id,
                        struct err *err) AMR_NODISCARD;

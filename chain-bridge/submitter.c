@@ -204,6 +204,13 @@ int submitter_poll(struct submitter *submitter, const struct chain_block *head, 
     return submitter_mend_halted(submitter, err);
 }
 
+void submitter_on_hold(struct submitter *submitter, void (*hold)(void *cookie, uint32_t meter),
+                       void *cookie)
+{
+    submitter->config.settler.hold = hold;
+    submitter->config.settler.hold_cookie = cookie;
+}
+
 bool submitter_ready(const struct submitter *submitter)
 {
     if (!submitter->head_known || !submitter->next_known || !submitter->checked ||
@@ -215,6 +222,13 @@ bool submitter_ready(const struct submitter *submitter)
     return submitter->count < submitter->config.window;
 }
 
+/* Where readings were skipped the end of the batch tells what becomes of them: that is waited for.
+ */
+static bool all_taken(const struct flight *flight)
+{
+    return flight->mined && flight->receipt.succeeded && flight->receipt.log_count <= 1;
+}
+
 bool submitter_mined(const void *cookie, uint64_t batch)
 {
     const struct submitter *submitter = cookie;
@@ -222,7 +236,7 @@ bool submitter_mined(const void *cookie, uint64_t batch)
         return submitter->halted_single; /* then only later ones can show that it is to blame */
     for (size_t i = 0; i < submitter->count; i++)
         if (submitter->flights[i]->tx.batch == batch)
-            return submitter->flights[i]->mined && submitter->flights[i]->receipt.succeeded;
+            return all_taken(submitter->flights[i]);
     return false;
 }
 

@@ -47,6 +47,9 @@ int submitter_poll(struct submitter *submitter, const struct chain_block *head,
 int submitter_commands(struct submitter *submitter, struct err *err) AMR_NODISCARD;
 /** Whether a new batch may be submitted now. */
 bool submitter_ready(const struct submitter *submitter);
+/** Who is told of meters whose reports are ahead of the chain's clock; before the first poll. */
+void submitter_on_hold(struct submitter *submitter, void (*hold)(void *cookie, uint32_t meter),
+                       void *cookie);
 /** For struct batcher_config; cookie is the submitter. */
 bool submitter_mined(const void *cookie, uint64_t batch);
 /** Limits for the next batch under this head. */

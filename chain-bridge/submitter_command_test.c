@@ -1,77 +1,9 @@
 #include "chain-bridge/submitter_command.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "chain-bridge/chain_fake.h"
 #include "chain-bridge/store_command.h"
-#include "chain-bridge/testing.h"
+#include "chain-bridge/submitter_bench.h"
 
 #define METER BENCH_METER(1)
-
-struct world {
-    struct bench bench;
-    struct chain_fake fake;
-    struct submitter_config config;
-    struct submitter *submitter;
-};
-
-static void start(struct world *world)
-{
-    world->config.settler.store = world->bench.store;
-    world->submitter = submitter_new(&world->config, NULL);
-    assert_non_null(world->submitter);
-}
-
-static int set_up(void **state)
-{
-    struct world *world = calloc(1, sizeof(*world));
-    struct bench *bench = &world->bench;
-    bench_open(bench);
-    const struct store_identity *id = &bench->identity;
-    fake_init(&world->fake, id->chain_id, &id->contract, &id->account, BENCH_GROUP);
-    world->config = (struct submitter_config){
-        .settler = {.chain = &world->fake.chain,
-                    .clock = bench->clock,
-                    .notices = bench_notices(bench),
-                    .status = bench->status,
-                    .log = bench->log,
-                    .contract = id->contract,
-                    .group = BENCH_GROUP},
-        .checks = {&world->fake.chain, id->chain_id, id->contract, id->account, BENCH_GROUP, true},
-        .signer = bench->server_signer,
-        .fees = {1000000000, UINT64_C(500000000000)},
-        .limits = {4000, 130048, 16777216},
-        .window = 2,
-        .confirmations = 1,
-        .rebroadcast_ms = 10000,
-        .raise_ms = 60000,
-        .check_ms = 30000};
-    start(world);
-    *state = world;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *world = *state;
-    submitter_free(world->submitter);
-    bench_close(&world->bench);
-    free(world);
-    return 0;
-}
-
-/* What kill -9 and a start do: only the store stays. */
-static void restart(struct world *world)
-{
-    submitter_free(world->submitter);
-    bench_reopen(&world->bench);
-    start(world);
-}
 
 static void round_of(struct world *world)
 {
@@ -260,10 +192,10 @@ static void an_armed_reconnection_is_recorded_when_its_time_is_over(void **state
 static void the_window_holds_for_commands_too(void **state)
 {
     struct world *world = *state;
-    for (uint64_t id = 1; id <= 4; id++)
+    for (uint64_t id = 1; id <= 6; id++)
         relay(world, id);
     round_of(world);
-    assert_int_equal(world->fake.tx_count, 2);
+    assert_int_equal(world->fake.tx_count, 4);
 }
 
 static void what_a_lost_store_left_in_the_pool_goes_first(void **state)
@@ -280,8 +212,6 @@ static void what_a_lost_store_left_in_the_pool_goes_first(void **state)
     assert_int_equal(world->fake.txs[1].nonce, world->fake.nonce_base + 1);
     assert_false(heard_alarm(&world->bench.heard, "nonce-foreign"));
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
