@@ -47,7 +47,7 @@ export async function onStage(body, { bridge = [], chain } = {}) {
   }
 }
 
-/** Registers the meters 1..count of the load generator and waits until the bridge knows them. */
+/** Registers the meters 1..count of the load generator and waits until the broker knows them. */
 export async function register(stage, count) {
   const from = stage.admin.address;
   const signers = must(LOAD, 'signers', count).trim().split('\n');
@@ -58,9 +58,9 @@ export async function register(stage, count) {
     const tx = { from, to: stage.contract, data };
     await stage.rpc.request({ method: 'eth_sendTransaction', params: [tx] });
   }
-  await stage.bridge.says(new RegExp(`registry changed .* active=${count}$`, 'm'), {
-    deadlineMs: WAIT_MS,
-  });
+  const deadline = { deadlineMs: WAIT_MS };
+  await stage.bridge.says(new RegExp(`registry changed .* active=${count}$`, 'm'), deadline);
+  await stage.broker.says(new RegExp(`registry read meters=${count} `), deadline);
 }
 
 /** Signs `each` reports a meter into the stage's file for `send`. */

@@ -44,7 +44,7 @@ function keepOpen(greet) {
 
 const tcp = (socket) => {
   sent++;
-  socket.end('\x16\x03\x01\x02\x00 this is no handshake');
+  socket.write('\x16\x03\x01\x02\x00 this is no handshake', () => socket.destroy());
 };
 
 const REQUEST =
