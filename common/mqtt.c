@@ -23,6 +23,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/mqtt_setup.h"
+#include "common/mqtt_socket.h"
 
 #define CONNECT_TIMEOUT_S  15
 #define ATTEMPT_TIMEOUT_MS 20000
@@ -196,6 +197,7 @@ static void link_is_up(struct mqtt *mqtt)
     up = !mqtt->ended && !mqtt->stopping;
     mqtt->state = up ? LINK_UP : mqtt->state;
     unlock_and_tell(mqtt);
+    mqtt_socket_no_delay(mqtt->server);
     if (up && mqtt->handlers.on_connected)
         mqtt->handlers.on_connected(mqtt->handlers.cookie, mqtt->server);
     mqtt->callbacks++;
