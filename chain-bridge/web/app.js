@@ -181,8 +181,10 @@ function route() {
 function markCurrent(name) {
   const current = VIEWS[name].parent ?? name;
   for (const link of document.querySelectorAll('.nav a'))
-    if (link.dataset.view === current) link.setAttribute('aria-current', 'page');
-    else link.removeAttribute('aria-current');
+    if (link.dataset.view === current) {
+      link.setAttribute('aria-current', 'page');
+      link.scrollIntoView({ block: 'nearest', inline: 'center' });
+    } else link.removeAttribute('aria-current');
 }
 
 async function showView() {

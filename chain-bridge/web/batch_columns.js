@@ -43,11 +43,11 @@ export const batchColumns = () => [
   }),
   text('readings', 'Readings', (b) => f.number(b.readings)),
   text('reports', 'Reports', (b) => f.number(b.reports), {
-    class: 'number wide',
+    class: 'number roomy',
     detailOnly: true,
   }),
   text('rejected', 'Rejected', (b) => f.number(b.rejected), {
-    class: 'number wide',
+    class: 'number roomy',
     detailOnly: true,
   }),
   text('gas', 'Gas', (b) => f.number(b.gas_used), { class: 'number wide' }),

@@ -32,6 +32,15 @@ export function fill(node, ...children) {
   return node;
 }
 
+/** Makes these the children; those that stay are not touched, so that focus and scrolling stay, too. */
+export function place(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const node of [...parent.childNodes]) if (!wanted.has(node)) node.remove();
+  nodes.forEach((node, i) => {
+    if (parent.childNodes[i] !== node) parent.insertBefore(node, parent.childNodes[i] ?? null);
+  });
+}
+
 /** Changes the text only where it differs: the browser then lays out what really changed. */
 export function setText(node, text) {
   const string = String(text);

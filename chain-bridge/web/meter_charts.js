@@ -82,7 +82,8 @@ export function loadCard(meter, { live, signal }) {
   }
 
   async function show(items) {
-    readings = items;
+    const newest = items.at(-1)?.t ?? 0;
+    readings = [...items, ...readings.filter((r) => r.t > newest)];
     drawn = null;
     if (readings.length < 2) {
       fill(

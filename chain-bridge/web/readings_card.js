@@ -4,11 +4,12 @@ import { el, fill } from './dom.js';
 import * as f from './format.js';
 import { chip, icon } from './icons.js';
 import { showSeal } from './seal_panel.js';
-import { afterBreak, card, empty, loadInto, showFailure } from './state.js';
+import { afterBreak, card, empty, every, loadInto, showFailure } from './state.js';
 import { plainTable } from './table.js';
 import { READING_STATE, quality } from './words.js';
 
 const PAGE = 24;
+const LOOK_MS = 1500;
 const LIVE_MAX = 500; // rows that live readings may add before the oldest go
 
 /** A dialog in which one reading's seal is checked. */
@@ -74,6 +75,7 @@ const columns = (meter, session) => [
   {
     key: 'state',
     word: 'State',
+    class: 'wide',
     draw: (cell, r) => fill(cell, chip(READING_STATE[r.state] ?? READING_STATE.stored)),
   },
   {
@@ -101,7 +103,7 @@ const columns = (meter, session) => [
               'Verify',
               el('span', { class: 'unseen' }, ` the reading of ${f.time(r.t)}`),
             )
-          : el('small', {}, 'not sealed yet'),
+          : el('small', {}, (READING_STATE[r.state] ?? READING_STATE.stored).word.toLowerCase()),
       ),
   },
 ];
@@ -114,11 +116,30 @@ export function readingsCard(meter, { live, session, signal }) {
   let rows = [];
   let cursor = null;
   let table = null;
+  let sealed = meter.sealed_sequence;
+  let looking = false;
 
+  /** What came live while the page was on its way stays. */
   function show(page) {
-    rows = page.items;
+    const newest = page.items[0]?.t ?? 0;
+    rows = [...rows.filter((r) => r.t > newest), ...page.items];
     cursor = page.next_cursor;
     table = null;
+    draw();
+  }
+
+  /** Live readings do not tell when they are sealed; the server does, and in which block. */
+  async function lookAgain() {
+    looking = true;
+    const page = await get(path, { limit: PAGE }, signal).catch(() => null);
+    looking = false;
+    if (page) merge(page.items);
+  }
+
+  function merge(fresh) {
+    const byTime = new Map(rows.map((r) => [r.t, r]));
+    for (const r of fresh) byTime.set(r.t, { ...byTime.get(r.t), ...r });
+    rows = [...byTime.values()].sort((a, b) => b.t - a.t).slice(0, LIVE_MAX);
     draw();
   }
 
@@ -128,11 +149,10 @@ export function readingsCard(meter, { live, session, signal }) {
       return;
     }
     if (!table) {
-      table = plainTable(columns(meter, session), [], 'Readings');
+      table = plainTable(columns(meter, session), [], 'Readings', (r) => r.t);
       fill(box, el('div', { class: 'scroll-x' }, table), el('p', { class: 'more' }, older));
     }
-    // A table under somebody's hand does not change.
-    if (!table.contains(document.activeElement)) table.show(rows);
+    table.show(rows);
     older.hidden = !cursor;
   }
 
@@ -149,15 +169,15 @@ export function readingsCard(meter, { live, session, signal }) {
   const refresh = () =>
     loadInto(box, 'the readings', () => get(path, { limit: PAGE }, signal), show);
   afterBreak(live, signal, refresh);
+  every(LOOK_MS, signal, () => {
+    if (!looking && rows.some((r) => r.state !== 'sealed' && r.sequence <= sealed)) lookAgain();
+  });
   return {
     element,
     first: refresh(),
-    /** New readings, and old ones whose state changed. */
-    take(fresh) {
-      const byTime = new Map(rows.map((r) => [r.t, r]));
-      for (const r of fresh) byTime.set(r.t, { ...byTime.get(r.t), ...r });
-      rows = [...byTime.values()].sort((a, b) => b.t - a.t).slice(0, LIVE_MAX);
-      draw();
+    take: merge,
+    sealedUpTo(sequence) {
+      sealed = Math.max(sealed, sequence);
     },
   };
 }

@@ -3,7 +3,7 @@
 // Columns are rows of a table: { key, word, class, width, value(item), draw(cell, item) }. `value`
 // sorts and exports, `draw` fills a cell and is called again whenever something changed, so it
 // should touch only what differs (setText, setChip).
-import { announce, el, fill, onceAFrame } from './dom.js';
+import { announce, el, onceAFrame, place } from './dom.js';
 import { icon } from './icons.js';
 
 const ROW = 38;
@@ -230,34 +230,36 @@ export class Table {
   }
 }
 
-/** A short table, all of it: columns as above, without sorting. */
-export function plainTable(columns, items, label) {
-  const body = el('tbody', {});
-  const table = el(
-    'table',
-    { 'aria-label': label },
-    el(
-      'thead',
-      {},
-      el(
-        'tr',
-        {},
-        columns.map((c) => el('th', { class: c.class, scope: 'col', title: c.help }, c.word)),
-      ),
-    ),
-    body,
+/**
+ * A short table, all of it: columns as above, without sorting. show(items) changes only the rows
+ * that differ; `key` tells which row is which.
+ */
+export function plainTable(columns, items, label, key = (item) => item) {
+  const body = el('tbody');
+  const head = columns.map((column) =>
+    el('th', { class: column.class, scope: 'col', title: column.help }, column.word),
   );
-  table.show = (rows) => {
-    fill(
+  const table = el('table', { 'aria-label': label }, el('thead', {}, el('tr', {}, head)), body);
+  let rows = new Map(); // key → {tr, cells, text}
+
+  function rowOf(item) {
+    const text = JSON.stringify(item);
+    let row = rows.get(key(item));
+    if (row?.text === text) return row;
+    if (!row) {
+      const cells = columns.map((column) => el('td', { class: column.class }));
+      row = { cells, tr: el('tr', {}, cells) };
+    }
+    row.text = text;
+    columns.forEach((column, c) => column.draw(row.cells[c], item));
+    return row;
+  }
+
+  table.show = (shown) => {
+    rows = new Map(shown.map((item) => [key(item), rowOf(item)]));
+    place(
       body,
-      rows.map((item) => {
-        const cells = columns.map((column) => {
-          const cell = el('td', { class: column.class });
-          column.draw(cell, item);
-          return cell;
-        });
-        return el('tr', {}, cells);
-      }),
+      [...rows.values()].map((row) => row.tr),
     );
   };
   table.show(items);

@@ -34,7 +34,7 @@ function tokensCard(signal) {
     },
     {
       key: 'drop',
-      word: '',
+      word: 'End',
       draw: (cell, t) =>
         fill(
           cell,

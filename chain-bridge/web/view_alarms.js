@@ -1,7 +1,7 @@
 // view_alarms: what went wrong, in groups of what fell at once, and who has taken it.
 import { get, post } from './api.js';
 import { whom } from './alarm_line.js';
-import { announce, el, fill, setText } from './dom.js';
+import { announce, el, fill, place, setText } from './dom.js';
 import * as f from './format.js';
 import { chip, icon } from './icons.js';
 import { afterBreak, empty, heading, loadInto, on, showFailure } from './state.js';
@@ -173,7 +173,7 @@ async function open(root, { live, session, signal, values }) {
     setText(shown, f.count(rows.length, 'group'));
     takeAll.hidden = !operator || rows.filter(isOpen).length < 2;
     older.hidden = !cursor;
-    if (rows.length) list.replaceChildren(...rows.map(itemOf));
+    if (rows.length) place(list, rows.map(itemOf));
     else
       fill(
         list,

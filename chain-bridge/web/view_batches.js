@@ -1,14 +1,14 @@
 // view_batches: what was written to the chain, at what price; one batch and its transactions.
 import { get, meterPath } from './api.js';
 import { batchColumns } from './batch_columns.js';
-import { el, fill, setText } from './dom.js';
+import { el, fill, place, setText } from './dom.js';
 import * as f from './format.js';
 import { chip, icon } from './icons.js';
 import { afterBreak, card, empty, heading, loadInto, on } from './state.js';
 import { plainTable } from './table.js';
 import { BATCH_STATE, READING_STATE } from './words.js';
 
-const PAGE = 50;
+const PAGE = 25;
 const MAX = 500;
 
 // --- the list ----------------------------------------------------------------------------------------
@@ -16,21 +16,21 @@ const MAX = 500;
 async function openList(root, { live, signal }) {
   let rows = new Map();
   let cursor = null;
+  let loaded = false;
   const shown = el('span');
-  const table = plainTable(batchColumns(), [], 'Batches');
+  const table = plainTable(batchColumns(), [], 'Batches', (b) => b.id);
   const older = el('button', { type: 'button', onclick: () => more() }, 'Older batches');
   const box = el('div', { class: 'card live-data' });
+
+  const none = empty('No batch yet', 'The first one is sealed soon after the first reading.');
+  const filled = [el('div', { class: 'scroll-x' }, table), el('p', { class: 'more' }, older)];
 
   function draw() {
     const sorted = [...rows.values()].sort((a, b) => b.id - a.id);
     setText(shown, f.count(sorted.length, 'batch', 'batches'));
     older.hidden = !cursor;
-    if (sorted.length === 0)
-      fill(box, empty('No batch yet', 'The first one is sealed soon after the first reading.'));
-    else {
-      table.show(sorted);
-      fill(box, el('div', { class: 'scroll-x' }, table), el('p', { class: 'more' }, older));
-    }
+    table.show(sorted);
+    place(box, sorted.length ? filled : [none]);
   }
 
   function keep(batches) {
@@ -49,16 +49,19 @@ async function openList(root, { live, signal }) {
   }
 
   function show(page) {
+    loaded = true;
     rows = new Map();
     cursor = page.next_cursor;
     keep(page.items);
   }
 
   fill(root, heading('Batches and transactions', shown), box);
-  const refresh = () =>
-    loadInto(box, 'the batches', () => get('batches', { limit: PAGE }, signal), show);
+  const refresh = () => {
+    loaded = false;
+    return loadInto(box, 'the batches', () => get('batches', { limit: PAGE }, signal), show);
+  };
   await refresh();
-  on(live, 'batches', signal, ({ detail }) => keep(detail));
+  on(live, 'batches', signal, ({ detail }) => loaded && keep(detail));
   afterBreak(live, signal, refresh);
   live.want({ subscribe: ['overview', 'batches'] });
 }

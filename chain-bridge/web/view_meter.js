@@ -151,7 +151,7 @@ function title(meter, status, relay) {
 
 async function open(root, context) {
   const { rest, signal } = context;
-  const path = encodeURIComponent(rest[0] ?? '');
+  const path = encodeURIComponent(rest[0] ?? '').replace('%3A', ':');
   await loadInto(
     root,
     'the meter',
@@ -163,7 +163,7 @@ async function open(root, context) {
 async function show(root, loaded, context) {
   const { live, signal } = context;
   let meter = loaded;
-  const path = meterPath(meter);
+  live.want({ subscribe: ['overview', 'meter'], meter: meterPath(meter) });
   const status = el('span', { class: 'chip' });
   const relay = el('span', { class: 'chip' });
   const facts = factsCard();
@@ -206,6 +206,7 @@ async function show(root, loaded, context) {
       if (detail.row.meter !== meter.meter) return;
       const commandsMayHaveMoved = detail.row.relay !== meter.relay;
       meter = { ...meter, ...detail.row };
+      readings.sealedUpTo(meter.sealed_sequence);
       voltage.take(meter.voltage_v);
       if (commandsMayHaveMoved) commands.refresh();
     }
@@ -220,7 +221,6 @@ async function show(root, loaded, context) {
     draw();
   });
   every(1000, signal, draw);
-  live.want({ subscribe: ['overview', 'meter'], meter: path });
   await Promise.all([load.first, voltage.first, readings.first]);
 }
 

@@ -2,7 +2,7 @@
 import { get } from './api.js';
 import { alarmLine } from './alarm_line.js';
 import { chart } from './chart.js';
-import { el, fill, onceAFrame, setText } from './dom.js';
+import { el, fill, onceAFrame, place, setText } from './dom.js';
 import * as f from './format.js';
 import { icon, setChip } from './icons.js';
 import { batchColumns } from './batch_columns.js';
@@ -47,6 +47,7 @@ function fleet() {
     element,
     show({ meters }) {
       setText(total, `${f.count(meters.total, 'meter')}, ${f.number(meters.online)} online`);
+      bar.hidden = meters.total + meters.closed === 0;
       const whole = meters.total + meters.closed || 1;
       for (const { status, count, share, segment } of parts) {
         const value = meters[status];
@@ -270,14 +271,14 @@ function newest(limit, by) {
 
 function batches() {
   const columns = batchColumns().filter((c) => !c.detailOnly);
-  const table = plainTable(columns, [], 'Last batches');
+  const table = plainTable(columns, [], 'Last batches', (b) => b.id);
   const box = el('div', { class: 'scroll-x' }, table);
   const none = empty('No batch yet', 'The first one is sealed soon after the first reading.');
   const merge = newest(BATCHES_SHOWN, (b) => b.id);
   let rows = [];
   const show = () => {
-    if (rows.length) table.show(rows);
-    fill(box, rows.length ? table : none);
+    table.show(rows);
+    place(box, [rows.length ? table : none]);
   };
   show();
   const element = card(
