@@ -6,7 +6,8 @@
  *   amr-load signers COUNT                        the addresses of the meters' keys
  *   amr-load signature READINGS                   what checking one signature costs
  *   amr-load publish PKI PORT FILE METERS WINDOW  sends them all, the bridge of PKI receives them
- *   amr-load send PKI PORT FILE METERS WINDOW     the same, received by the real bridge
+ *   amr-load send PKI PORT FILE METERS WINDOW [RATE]  the same, received by the real bridge; at
+ *                                                     most RATE reports a second
  *   amr-load connect PKI PORT METERS PARALLEL     connects, keeps the connections, and again
  *
  * PKI is a folder that `amrctl pki` made. Prints one JSON object a line. `publish` connects, says
@@ -245,11 +246,20 @@ struct publishing {
     struct sender *senders;
     uint32_t each, window;
     uint32_t done, refused; /* meters that have all their PUBACKs; publishes refused */
+    uint32_t rate, sent;    /* reports a second, 0: as fast as they are taken */
+    uint32_t next;          /* whose turn it is, where there is a rate */
+    double from;
 };
 
 static uint32_t be32(const uint8_t *at)
 {
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static bool may_send(const struct publishing *publishing)
+{
+    double passed = clock_s(CLOCK_MONOTONIC) - publishing->from;
+    return !publishing->rate || publishing->sent < passed * publishing->rate;
 }
 
 static void publish_more(void *cookie, struct conn *conn)
@@ -258,7 +268,9 @@ static void publish_more(void *cookie, struct conn *conn)
     struct sender *sender = &publishing->senders[conn - publishing->load->conns];
     if (conn == &publishing->bridge)
         return;
-    while (sender->sent < publishing->each && sender->sent - conn->acked < publishing->window) {
+    while (sender->sent < publishing->each && sender->sent - conn->acked < publishing->window &&
+           may_send(publishing)) {
+        publishing->sent++;
         uint32_t len = be32(sender->next);
         conn_publish(conn, (uint16_t)(1 + sender->sent % 60000), sender->topic, sender->next + 4,
                      len);
@@ -269,6 +281,17 @@ static void publish_more(void *cookie, struct conn *conn)
         publishing->done++;
         publishing->refused += conn->refused;
         sender->sent++; /* counted once */
+    }
+}
+
+/* Where there is a rate, no PUBACK asks for the next report: meters send in turn. */
+static void publish_in_turn(struct publishing *publishing)
+{
+    struct load *load = publishing->load;
+    for (uint32_t i = 0; publishing->rate && i < load->count && may_send(publishing); i++) {
+        struct conn *conn = &load->conns[publishing->next++ % load->count];
+        publish_more(publishing, conn);
+        run(load, conn);
     }
 }
 
@@ -312,10 +335,10 @@ static void join_bridge(struct publishing *publishing, const char *pki)
 }
 
 static int publish(const char *pki, uint16_t port, const char *path, uint32_t meters,
-                   uint32_t window, bool receive)
+                   uint32_t window, uint32_t rate, bool receive)
 {
     struct load load;
-    struct publishing publishing = {.load = &load, .window = window};
+    struct publishing publishing = {.load = &load, .window = window, .rate = rate};
     struct buf reports = BUF_INIT;
     struct err err = ERR_INIT;
     load_init(&load, pki, port, meters);
@@ -335,13 +358,16 @@ static int publish(const char *pki, uint16_t port, const char *path, uint32_t me
         return 1;
     double from = clock_s(CLOCK_MONOTONIC), cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID);
     load.deadline = from + DEADLINE_S;
-    for (uint32_t i = 0; i < meters; i++) {
+    publishing.from = from;
+    for (uint32_t i = 0; i < meters && !rate; i++) {
         publish_more(&publishing, &load.conns[i]);
         run(&load, &load.conns[i]);
     }
     while (publishing.done < meters ||
-           (receive && publishing.bridge.received < total - publishing.refused))
+           (receive && publishing.bridge.received < total - publishing.refused)) {
+        publish_in_turn(&publishing);
         turn(&load, publish_more, &publishing);
+    }
     printf("{\"published\":%" PRIu32 ",\"refused\":%" PRIu32
            ",\"seconds\":%.4f,\"own_cpu_s\":%.4f}\n",
            total, publishing.refused, clock_s(CLOCK_MONOTONIC) - from,
@@ -386,9 +412,9 @@ int main(int argc, char **argv)
         return 0;
     }
     bool receive = strcmp(command, "publish") == 0;
-    if ((receive || strcmp(command, "send") == 0) && argc == 7)
+    if ((receive || strcmp(command, "send") == 0) && (argc == 7 || (argc == 8 && !receive)))
         return publish(argv[2], (uint16_t)number(argv[3]), argv[4], number(argv[5]),
-                       number(argv[6]), receive);
+                       number(argv[6]), argc == 8 ? number(argv[7]) : 0, receive);
     if (strcmp(command, "connect") == 0 && argc == 6)
         return connect_twice(argv[2], (uint16_t)number(argv[3]), number(argv[4]), number(argv[5]));
     fprintf(stderr, "amr-load: wrong usage; its source tells\n");
