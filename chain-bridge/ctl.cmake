@@ -40,7 +40,9 @@ amr_library(
   ctl_alarms
   ctl_board
   ctl_bundle
+  ctl_command
   ctl_completion
+  ctl_confirm
   ctl_deploy
   ctl_enrol
   ctl_feed
@@ -62,6 +64,7 @@ amr_library(
   ctl_staff
   ctl_status
   ctl_store
+  ctl_target
   ctl_tx
   ctl_verbs
   ctl_verify

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chain-bridge/ctl_alarms.h"
+#include "chain-bridge/ctl_command.h"
 #include "chain-bridge/ctl_completion.h"
 #include "chain-bridge/ctl_deploy.h"
 #include "chain-bridge/ctl_enrol.h"
@@ -52,6 +53,12 @@ static const struct ctl_verb *const SET_UP[] = {
 static const struct ctl_verb *const OPERATE[] = {
     &ctl_status,
     &ctl_watch,
+    &ctl_command_disconnect,
+    &ctl_command_reconnect,
+    &ctl_command_read,
+    &ctl_command_interval,
+    &ctl_command_follow,
+    &ctl_command_list,
     &ctl_alarms,
     &ctl_alarms_acknowledge,
     &ctl_quarantine_list,

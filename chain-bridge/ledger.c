@@ -652,6 +652,24 @@ enum chain_result ledger_is_operator(struct chain *chain, const struct eth_addre
     return result;
 }
 
+enum chain_result ledger_meter_signer(struct chain *chain, const struct eth_address *contract,
+                                      struct eth_address *ret_signer, uint32_t meter,
+                                      struct err *err)
+{
+    struct buf data = BUF_INIT;
+    struct buf words = BUF_INIT;
+    abi_selector(&data, "meterSigner(uint32)");
+    abi_uint(&data, meter);
+    enum chain_result result =
+        view(chain, &words, contract, NULL, &data, CHAIN_LATEST, "meterSigner", err);
+    if (result == CHAIN_OK &&
+        abi_get_address((struct abi_view){words.data, words.len}, 0, ret_signer, err) != 0)
+        result = words_failed("meterSigner", err);
+    buf_free(&words);
+    buf_free(&data);
+    return result;
+}
+
 enum chain_result ledger_last_command(struct chain *chain, const struct eth_address *contract,
                                       uint64_t *ret_id, uint32_t meter, uint64_t block,
                                       struct err *err)

@@ -119,6 +119,10 @@ enum chain_result ledger_batch_info(struct chain *chain, const struct eth_addres
 enum chain_result ledger_is_operator(struct chain *chain, const struct eth_address *contract,
                                      bool *ret_is, const struct eth_address *account,
                                      struct err *err);
+/** Who signs for the meter now; zero for an unknown meter. */
+enum chain_result ledger_meter_signer(struct chain *chain, const struct eth_address *contract,
+                                      struct eth_address *ret_signer, uint32_t meter,
+                                      struct err *err);
 /** Id of the meter's last command, as of a block; 0: none yet. The next has one more. */
 enum chain_result ledger_last_command(struct chain *chain, const struct eth_address *contract,
                                       uint64_t *ret_id, uint32_t meter, uint64_t block,

@@ -299,6 +299,22 @@ int store_report_counts(struct store *store, struct store_counts *ret_counts, st
     return row;
 }
 
+int store_meter_of_serial(struct store *store, uint32_t *ret_meter, bool *ret_found,
+                          const char *serial, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), METER_OF_SERIAL);
+    db_bind_text(stmt, 0, serial);
+    int row = db_step(stmt, err);
+    if (row < 0)
+        return -1;
+    *ret_found = row == 1;
+    if (row == 1) {
+        *ret_meter = (uint32_t)db_column_u64(stmt, 0);
+        db_reset(stmt);
+    }
+    return 0;
+}
+
 int store_meter_get(struct store *store, struct meter_row *ret_row, uint32_t meter, struct err *err)
 {
     struct db_stmt *stmt = db_stmt(store_db(store), METER_GET);

@@ -107,6 +107,9 @@ struct meter_row {
 /** A meter never heard of reads as an empty serial and zeros. */
 int store_meter_get(struct store *store, struct meter_row *ret_row, uint32_t meter,
                     struct err *err) AMR_NODISCARD;
+/** *ret_found false: no meter with this serial was heard yet. */
+int store_meter_of_serial(struct store *store, uint32_t *ret_meter, bool *ret_found,
+                          const char *serial, struct err *err) AMR_NODISCARD;
 int store_meter_put(struct store *store, uint32_t meter, const char *serial,
                     struct err *err) AMR_NODISCARD;
 int store_meter_put_open(struct store *store, uint32_t meter, uint32_t open,

@@ -29,7 +29,7 @@ export function background(stage, name, ...args) {
   const program = stage.program(
     name,
     join(process.cwd(), 'build', process.env.AMR_PRESET ?? 'dev', 'bin/amrctl'),
-    [...args, ...(stage.through ?? stage.onChain), ...stage.admin.options],
+    [...args, ...(stage.through ?? stage.onChain), ...(stage.as ?? stage.admin).options],
   );
   program.mayFail = true;
   return program.start();
