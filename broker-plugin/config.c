@@ -25,7 +25,7 @@ static const struct option_row ROWS[] = {
     OPTION_STRING(struct values, door.staff, "staff", NULL,
                   "file of people who may log in by password (none: certificates only)"),
     {"check-signature", OPTION_TYPE_FLAG, offsetof(struct values, door.check_signature), "true", 0,
-     0, "check the signature of every report, event and command result"},
+     0, "check the signature of every report, event and command result", false},
     OPTION_U32(struct values, door.future_tolerance_s, "future-tolerance-s", "900", 0, 86400,
                "refuse times that are ahead of the server's clock by more than this"),
     OPTION_U32(struct values, door.report_bytes_max, "max-report-bytes", "16384", 256, PAYLOAD_MAX,

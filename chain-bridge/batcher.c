@@ -50,6 +50,12 @@ struct batcher *batcher_new(const struct batcher_config *config)
     return batcher;
 }
 
+void batcher_tune(struct batcher *batcher, uint32_t age_ms, uint64_t gap_wait_ms)
+{
+    batcher->config.age_ms = age_ms;
+    batcher->config.gap_wait_ms = gap_wait_ms;
+}
+
 void batcher_free(struct batcher *batcher)
 {
     if (!batcher)

@@ -32,6 +32,8 @@ struct batcher_config {
 struct batcher *batcher_new(const struct batcher_config *config) AMR_NODISCARD;
 void batcher_free(struct batcher *batcher);
 
+/** From now on. */
+void batcher_tune(struct batcher *batcher, uint32_t age_ms, uint64_t gap_wait_ms);
 /** For submitter_on_hold, cookie is the batcher: none of the meter's reports is taken for a minute.
  */
 void batcher_hold(void *cookie, uint32_t meter);

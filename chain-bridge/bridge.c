@@ -8,6 +8,7 @@
 #include "chain-bridge/chain_loop.h"
 #include "chain-bridge/chain_rpc.h"
 #include "chain-bridge/intake.h"
+#include "chain-bridge/key_lock.h"
 #include "chain-bridge/outlet.h"
 #include "chain-bridge/sd_notify.h"
 #include "chain-bridge/store_quarantine.h"
@@ -19,6 +20,7 @@ struct bridge {
     const struct clock *clock;
     struct log *log;
     struct signer *signer;
+    int key_lock; /* -1: not held */
     struct recoverer *recoverer;
     struct eip712 domain;
     struct store *store;        /* the chain thread's */
@@ -69,6 +71,9 @@ static enum bridge_exit check_chain(const struct bridge *bridge, struct err *err
 static enum bridge_exit open_files(struct bridge *bridge, struct err *err)
 {
     const struct config *config = bridge->config;
+    bridge->key_lock = key_lock_take(config->chain_id, signer_address(bridge->signer), err);
+    if (bridge->key_lock < 0)
+        return BRIDGE_REFUSED;
     struct store_identity identity = {.chain_id = config->chain_id,
                                       .contract = config->contract_address,
                                       .account = *signer_address(bridge->signer)};
@@ -151,31 +156,40 @@ static void on_command(void *cookie)
     chain_loop_command(cookie);
 }
 
+static struct chain_tuning make_tuning(const struct config *config)
+{
+    return (struct chain_tuning){
+        .submitter = {.fees = {.tip_wei = (uint64_t)config->tip_mwei * 1000000,
+                               .cap_wei = (uint64_t)config->max_fee_gwei * 1000000000},
+                      .limits = {.readings = config->batch_readings,
+                                 .bytes = config->batch_bytes,
+                                 .gas = config->gas_limit},
+                      .window = config->window,
+                      .confirmations = config->confirmations,
+                      .rebroadcast_ms = config->rebroadcast_ms,
+                      .raise_ms = config->raise_ms,
+                      .check_ms = config->check_ms},
+        .age_ms = config->batch_age_ms,
+        .gap_wait_ms = (uint64_t)config->gap_wait_s * 1000,
+        .poll_ms = config->poll_ms,
+        .keep_sealed_ms = (uint64_t)config->keep_sealed_h * 3600 * 1000};
+}
+
 static int open_submitter(struct bridge *bridge, struct err *err)
 {
     const struct config *config = bridge->config;
-    struct submitter_config submitter = {
-        .settler = {.chain = bridge->chain,
-                    .store = bridge->store,
-                    .clock = bridge->clock,
-                    .notices = outlet_notices(bridge->outlet),
-                    .status = bridge->status,
-                    .log = bridge->log,
-                    .contract = config->contract_address,
-                    .group = (uint16_t)config->group,
-                    .start_block = config->start_block},
-        .checks = make_checks(bridge, bridge->chain),
-        .signer = bridge->signer,
-        .fees = {.tip_wei = (uint64_t)config->tip_mwei * 1000000,
-                 .cap_wei = (uint64_t)config->max_fee_gwei * 1000000000},
-        .limits = {.readings = config->batch_readings,
-                   .bytes = config->batch_bytes,
-                   .gas = config->gas_limit},
-        .window = config->window,
-        .confirmations = config->confirmations,
-        .rebroadcast_ms = config->rebroadcast_ms,
-        .raise_ms = config->raise_ms,
-        .check_ms = config->check_ms};
+    struct submitter_config submitter = {.settler = {.chain = bridge->chain,
+                                                     .store = bridge->store,
+                                                     .clock = bridge->clock,
+                                                     .notices = outlet_notices(bridge->outlet),
+                                                     .status = bridge->status,
+                                                     .log = bridge->log,
+                                                     .contract = config->contract_address,
+                                                     .group = (uint16_t)config->group,
+                                                     .start_block = config->start_block},
+                                         .checks = make_checks(bridge, bridge->chain),
+                                         .signer = bridge->signer,
+                                         .tuning = make_tuning(bridge->config).submitter};
     bridge->submitter = submitter_new(&submitter, err);
     return bridge->submitter ? 0 : -1;
 }
@@ -194,10 +208,11 @@ static enum bridge_exit open_chain(struct bridge *bridge, struct err *err)
     if (open_commands(bridge, err) < 0 || open_follower(bridge, err) < 0 ||
         open_submitter(bridge, err) < 0)
         return BRIDGE_FAILED;
+    struct chain_tuning tuning = make_tuning(config);
     struct batcher_config batcher = {.store = bridge->store,
                                      .group = (uint16_t)config->group,
-                                     .age_ms = config->batch_age_ms,
-                                     .gap_wait_ms = (uint64_t)config->gap_wait_s * 1000,
+                                     .age_ms = tuning.age_ms,
+                                     .gap_wait_ms = tuning.gap_wait_ms,
                                      .notices = outlet_notices(bridge->outlet),
                                      .mined = submitter_mined,
                                      .cookie = bridge->submitter};
@@ -214,9 +229,8 @@ static enum bridge_exit open_chain(struct bridge *bridge, struct err *err)
                                      .notices = outlet_notices(bridge->outlet),
                                      .status = bridge->status,
                                      .log = bridge->log,
-                                     .poll_ms = config->poll_ms,
-                                     .keep_sealed_ms =
-                                         (uint64_t)config->keep_sealed_h * 3600 * 1000};
+                                     .poll_ms = tuning.poll_ms,
+                                     .keep_sealed_ms = tuning.keep_sealed_ms};
     bridge->loop = chain_loop_new(&loop);
     commands_on_due(bridge->commands, on_command, bridge->loop);
     return BRIDGE_OK;
@@ -248,6 +262,7 @@ enum bridge_exit bridge_new(struct bridge **ret_bridge, const struct config *con
                             const struct clock *clock, struct log *log, struct err *err)
 {
     struct bridge *bridge = xcalloc(1, sizeof(*bridge));
+    bridge->key_lock = -1;
     bridge->config = config;
     bridge->clock = clock;
     bridge->log = log;
@@ -336,6 +351,15 @@ void bridge_tick(struct bridge *bridge)
     tell_ready(bridge);
 }
 
+void bridge_retune(struct bridge *bridge)
+{
+    const struct config *config = bridge->config;
+    struct chain_tuning tuning = make_tuning(config);
+    chain_loop_tune(bridge->loop, &tuning);
+    intake_tune(bridge->intake, config->min_free_mib, config->quarantine_rows);
+    log_set_min(bridge->log, config->log_min);
+}
+
 void bridge_free(struct bridge *bridge)
 {
     if (!bridge)
@@ -359,5 +383,7 @@ void bridge_free(struct bridge *bridge)
     roster_free(bridge->roster);
     recoverer_free(bridge->recoverer);
     signer_free(bridge->signer);
+    if (bridge->key_lock >= 0)
+        close(bridge->key_lock);
     free(bridge);
 }

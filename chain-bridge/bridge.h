@@ -25,6 +25,8 @@ enum bridge_exit bridge_new(struct bridge **ret_bridge, const struct config *con
                             const struct clock *clock, struct log *log, struct err *err);
 enum bridge_exit bridge_start(struct bridge *bridge, struct err *err);
 void bridge_tick(struct bridge *bridge);
+/** The configuration's live options have changed: takes them over. */
+void bridge_retune(struct bridge *bridge);
 /** Ends every thread within seconds, whatever is in flight; then releases. */
 void bridge_free(struct bridge *bridge);
 

@@ -16,6 +16,9 @@ struct chain_loop {
     atomic_bool stored;  /* since the last scan */
     atomic_bool command; /* one, or a result, is new since the last look */
     atomic_bool synced;
+    pthread_mutex_t lock; /* guards: */
+    bool tune;            /* tuning is new */
+    struct chain_tuning tuning;
     /* The thread's: */
     bool away; /* the last look failed */
     bool archive_failing;
@@ -30,6 +33,7 @@ struct chain_loop *chain_loop_new(const struct chain_loop_config *config)
 {
     struct chain_loop *loop = xcalloc(1, sizeof(*loop));
     loop->config = *config;
+    pthread_mutex_init(&loop->lock, NULL);
     return loop;
 }
 
@@ -140,11 +144,36 @@ static uint64_t next_scan(const struct chain_loop *loop)
     return atomic_load(&loop->stored) && soon < loop->scan_at_ms ? soon : loop->scan_at_ms;
 }
 
+void chain_loop_tune(struct chain_loop *loop, const struct chain_tuning *tuning)
+{
+    pthread_mutex_lock(&loop->lock);
+    loop->tuning = *tuning;
+    loop->tune = true;
+    pthread_mutex_unlock(&loop->lock);
+    chain_wake(loop->config.chain);
+}
+
+static void take_tuning(struct chain_loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    struct chain_tuning tuning = loop->tuning;
+    bool tune = loop->tune;
+    loop->tune = false;
+    pthread_mutex_unlock(&loop->lock);
+    if (!tune)
+        return;
+    submitter_tune(loop->config.submitter, &tuning.submitter);
+    batcher_tune(loop->config.batcher, tuning.age_ms, tuning.gap_wait_ms);
+    loop->config.poll_ms = tuning.poll_ms;
+    loop->config.keep_sealed_ms = tuning.keep_sealed_ms;
+}
+
 static void *run(void *cookie)
 {
     struct chain_loop *loop = cookie;
     bool new_head = true;
     while (!atomic_load(&loop->stopping)) {
+        take_tuning(loop);
         uint64_t now = clock_mono_ms(loop->config.clock);
         bool look_now =
             atomic_exchange(&loop->command, false) || new_head || now >= loop->poll_at_ms;
@@ -208,5 +237,6 @@ void chain_loop_free(struct chain_loop *loop)
     if (!loop)
         return;
     chain_loop_stop(loop);
+    pthread_mutex_destroy(&loop->lock);
     free(loop);
 }

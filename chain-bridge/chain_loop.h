@@ -14,6 +14,15 @@
 
 struct chain_loop;
 
+/** What may change while it runs. */
+struct chain_tuning {
+    struct submitter_tuning submitter;
+    uint32_t age_ms; /* as in struct batcher_config */
+    uint64_t gap_wait_ms;
+    uint32_t poll_ms;
+    uint64_t keep_sealed_ms; /* 0: for ever */
+};
+
 /** Everything pointed to belongs to the thread while it runs and outlives the loop. */
 struct chain_loop_config {
     struct chain *chain;
@@ -33,6 +42,8 @@ struct chain_loop_config {
 
 struct chain_loop *chain_loop_new(const struct chain_loop_config *config) AMR_NODISCARD;
 int chain_loop_start(struct chain_loop *loop, struct err *err) AMR_NODISCARD;
+/** Any thread: taken over by the chain thread before its next look. */
+void chain_loop_tune(struct chain_loop *loop, const struct chain_tuning *tuning);
 /** Any thread: something new waits for a batch. */
 void chain_loop_stored(struct chain_loop *loop);
 /** Any thread: a command or a result waits for a transaction. */

@@ -24,8 +24,8 @@ static const struct option_row ROWS[] = {
                 "make a lost store anew from the chain and archives, and end"),
     OPTION_LIST(struct config, rebuild_from, "rebuild-from", NULL,
                 "archives, or exports of amr-meter, to rebuild from (default: the archive)"),
-    OPTION_U32(struct config, keep_sealed_h, "keep-sealed-h", "0", 0, 876000,
-               "hours after which archived reports leave the store; 0: never"),
+    OPTION_U32_LIVE(struct config, keep_sealed_h, "keep-sealed-h", "0", 0, 876000,
+                    "hours after which archived reports leave the store; 0: never"),
     OPTION_STRING(struct config, registry, "registry", "registry.db",
                   "file of the registry, which the broker plugin reads"),
     OPTION_LIST(struct config, rpc, "rpc", "ws://127.0.0.1:8545",
@@ -43,47 +43,48 @@ static const struct option_row ROWS[] = {
                   "Web3 Secret Storage file of the server's account; required"),
     OPTION_STRING(struct config, passphrase_file, "passphrase-file", NULL,
                   "file with the keystore's passphrase, mode 0600; required"),
-    OPTION_U32(struct config, batch_readings, "batch-readings", "4000", 1, 10000,
-               "seal a batch when it has this many readings"),
-    OPTION_U32(struct config, batch_age_ms, "batch-age-ms", "2000", 0, 86400000,
-               "seal a batch when its oldest report is this old"),
-    OPTION_U32(struct config, batch_bytes, "batch-bytes", BATCH_BYTES_MAX, 1024, 130048,
-               "bytes of a transaction's data at most"),
-    OPTION_U64(
+    OPTION_U32_LIVE(struct config, batch_readings, "batch-readings", "4000", 1, 10000,
+                    "seal a batch when it has this many readings"),
+    OPTION_U32_LIVE(struct config, batch_age_ms, "batch-age-ms", "2000", 0, 86400000,
+                    "seal a batch when its oldest report is this old"),
+    OPTION_U32_LIVE(struct config, batch_bytes, "batch-bytes", BATCH_BYTES_MAX, 1024, 130048,
+                    "bytes of a transaction's data at most"),
+    OPTION_U64_LIVE(
         struct config, gas_limit, "gas-limit", "16777216", 100000, 1000000000,
         "gas of a transaction at most (EIP-7825 allows 2^24); the block's limit counts, too"),
-    OPTION_U32(struct config, window, "window", "4", 1, 16, "transactions in flight at most"),
-    OPTION_U32(struct config, tip_mwei, "tip-mwei", "1000", 0, 1000000000,
-               "first priority fee per gas, in millions of wei (1000: 1 gwei)"),
-    OPTION_U32(struct config, max_fee_gwei, "max-fee-gwei", "500", 0, 1000000000,
-               "fee per gas that is never exceeded; 0: a network without fees"),
-    OPTION_STRING(
+    OPTION_U32_LIVE(struct config, window, "window", "4", 1, 16, "transactions in flight at most"),
+    OPTION_U32_LIVE(struct config, tip_mwei, "tip-mwei", "1000", 0, 1000000000,
+                    "first priority fee per gas, in millions of wei (1000: 1 gwei)"),
+    OPTION_U32_LIVE(struct config, max_fee_gwei, "max-fee-gwei", "500", 0, 1000000000,
+                    "fee per gas that is never exceeded; 0: a network without fees"),
+    OPTION_STRING_LIVE(
         struct config, finality, "finality", "1",
         "when a block is final: a number of confirmations, or `finalized` (the node's tag)"),
-    OPTION_U32(struct config, poll_ms, "poll-ms", "1000", 50, 60000,
-               "how often the chain is looked at, new heads aside"),
-    OPTION_U32(struct config, rebroadcast_ms, "rebroadcast-ms", "10000", 100, 600000,
-               "a transaction not in a block is sent again after this time"),
-    OPTION_U32(struct config, raise_ms, "raise-ms", "60000", 1000, 3600000,
-               "a transaction not in a block gets higher fees after this time and 3 blocks"),
-    OPTION_U32(struct config, check_ms, "check-ms", "30000", 1000, 3600000,
-               "how often contract, server list and balance are checked"),
+    OPTION_U32_LIVE(struct config, poll_ms, "poll-ms", "1000", 50, 60000,
+                    "how often the chain is looked at, new heads aside"),
+    OPTION_U32_LIVE(struct config, rebroadcast_ms, "rebroadcast-ms", "10000", 100, 600000,
+                    "a transaction not in a block is sent again after this time"),
+    OPTION_U32_LIVE(struct config, raise_ms, "raise-ms", "60000", 1000, 3600000,
+                    "a transaction not in a block gets higher fees after this time and 3 blocks"),
+    OPTION_U32_LIVE(struct config, check_ms, "check-ms", "30000", 1000, 3600000,
+                    "how often contract, server list and balance are checked"),
     OPTION_U32(struct config, workers, "workers", "2", 1, 64, "threads that verify signatures"),
     OPTION_U32(struct config, queue_reports, "queue-reports", "20000", 1, 1000000,
                "reports waiting in memory at most; more are shed without receipt"),
     OPTION_U32(struct config, commit_reports, "commit-reports", "500", 1, 10000,
                "reports in one commit at most"),
-    OPTION_U32(struct config, gap_wait_s, "gap-wait-s", "7200", 0, 604800,
-               "how long a report waits for missing ones before it where the meter does not answer "
-               "for them: longer than its sealed-timeout-s, for what comes later is refused"),
+    OPTION_U32_LIVE(
+        struct config, gap_wait_s, "gap-wait-s", "7200", 0, 604800,
+        "how long a report waits for missing ones before it where the meter does not answer "
+        "for them: longer than its sealed-timeout-s, for what comes later is refused"),
     OPTION_U32(struct config, future_tolerance_s, "future-tolerance-s", "300", 0, 900,
                "how far a timestamp may be ahead of this clock"),
-    OPTION_U32(struct config, min_free_mib, "min-free-mib", "64", 0, 1048576,
-               "below this free disk space nothing is accepted; 0: no floor"),
-    OPTION_U32(struct config, quarantine_rows, "quarantine-rows", "100000", 1, 100000000,
-               "refused messages kept at most"),
-    OPTION_STRING(struct config, log_level, "log-level", "info",
-                  "lowest level logged: debug, info, unusual, broken"),
+    OPTION_U32_LIVE(struct config, min_free_mib, "min-free-mib", "64", 0, 1048576,
+                    "below this free disk space nothing is accepted; 0: no floor"),
+    OPTION_U32_LIVE(struct config, quarantine_rows, "quarantine-rows", "100000", 1, 100000000,
+                    "refused messages kept at most"),
+    OPTION_STRING_LIVE(struct config, log_level, "log-level", "info",
+                       "lowest level logged: debug, info, unusual, broken"),
     OPTION_STRING(struct config, ready_file, "ready-file", NULL,
                   "file made when broker and chain were reached for the first time"),
 };
@@ -148,4 +149,19 @@ int config_check(struct config *config, struct err *err)
     if (config_archive(config, err) < 0)
         return -1;
     return check_finality(config, err);
+}
+
+enum options_result config_read(struct options *options, struct config *config, int argc,
+                                char **argv, struct err *err)
+{
+    int left = 0;
+    enum options_result parsed = options_parse(options, &left, argc, argv, err);
+    if (parsed != OPTIONS_RUN)
+        return parsed;
+    if (left > 0) {
+        err_set(err, "unexpected argument '%s'", argv[1]);
+        return OPTIONS_WRONG;
+    }
+    int checked = config->print_archive ? config_archive(config, err) : config_check(config, err);
+    return checked < 0 ? OPTIONS_WRONG : OPTIONS_RUN;
 }

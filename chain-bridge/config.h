@@ -60,6 +60,9 @@ struct config {
 
 /** The rows, for a target of struct config. */
 struct options *config_options(struct config *config) AMR_NODISCARD;
+/** Reads all sources; OPTIONS_RUN only with a configuration that makes sense. */
+enum options_result config_read(struct options *options, struct config *config, int argc,
+                                char **argv, struct err *err);
 /** Fills in archive_path, all that --print-archive needs. */
 int config_archive(struct config *config, struct err *err) AMR_NODISCARD;
 /** Everything needed is there and makes sense; fills in what is derived. */

@@ -26,6 +26,8 @@ struct intake {
     struct intake_config config;
     struct queue *offered;  /* struct message */
     struct queue *verified; /* struct item */
+    atomic_uint min_free_mib;
+    atomic_uint quarantine_max;
     pthread_t *workers;
     uint32_t worker_count;
     pthread_t writer;
@@ -110,14 +112,14 @@ static bool disk_has_room(struct intake *intake)
     const struct intake_config *config = &intake->config;
     uint64_t now_ms = clock_mono_ms(config->verifier.clock);
     struct statvfs fs;
-    if (config->min_free_mib == 0)
+    if (atomic_load(&intake->min_free_mib) == 0)
         return true;
     if (intake->disk_checked_ms && now_ms - intake->disk_checked_ms < 1000)
         return !intake->disk_low;
     intake->disk_checked_ms = now_ms ? now_ms : 1;
     if (statvfs(config->disk_path, &fs) < 0)
         return !intake->disk_low;
-    bool low = (uint64_t)fs.f_bavail * fs.f_frsize >> 20 < config->min_free_mib;
+    bool low = (uint64_t)fs.f_bavail * fs.f_frsize >> 20 < atomic_load(&intake->min_free_mib);
     if (low && !intake->disk_low)
         tell(intake, "disk-low", "free disk space is below the floor, nothing is accepted");
     if (!low && intake->disk_low)
@@ -141,7 +143,7 @@ static int write_group(struct intake *intake, size_t count, struct err *err)
     }
     if (!refused)
         return 0;
-    if (store_quarantine_trim(store, intake->config.quarantine_max, &trimmed, err) < 0)
+    if (store_quarantine_trim(store, atomic_load(&intake->quarantine_max), &trimmed, err) < 0)
         return -1;
     if (trimmed)
         log_unusual(intake->config.log, "quarantine is full, oldest dropped rows=%llu",
@@ -262,8 +264,8 @@ static void count_group(struct intake *intake, size_t count)
         if (admission->kind == REFUSED)
             tell_refusal(intake, item);
     }
-    if (status_get(status, STATUS_QUARANTINED) > intake->config.quarantine_max)
-        status_set(status, STATUS_QUARANTINED, intake->config.quarantine_max);
+    if (status_get(status, STATUS_QUARANTINED) > atomic_load(&intake->quarantine_max))
+        status_set(status, STATUS_QUARANTINED, atomic_load(&intake->quarantine_max));
     if (stored && intake->config.on_stored)
         intake->config.on_stored(intake->config.cookie);
 }
@@ -315,10 +317,17 @@ static int start(struct intake *intake, struct err *err)
     return 0;
 }
 
+void intake_tune(struct intake *intake, uint32_t min_free_mib, uint32_t quarantine_max)
+{
+    atomic_store(&intake->min_free_mib, min_free_mib);
+    atomic_store(&intake->quarantine_max, quarantine_max);
+}
+
 struct intake *intake_new(const struct intake_config *config, struct err *err)
 {
     struct intake *intake = xcalloc(1, sizeof(*intake));
     intake->config = *config;
+    intake_tune(intake, config->min_free_mib, config->quarantine_max);
     intake->offered = queue_new(config->queue_reports);
     intake->verified = queue_new(config->group_max);
     intake->workers = xcalloc(config->workers, sizeof(*intake->workers));

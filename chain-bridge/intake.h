@@ -41,6 +41,8 @@ struct intake_config {
 
 /** Starts the threads. */
 struct intake *intake_new(const struct intake_config *config, struct err *err) AMR_NODISCARD;
+/** Any thread. */
+void intake_tune(struct intake *intake, uint32_t min_free_mib, uint32_t quarantine_max);
 /** Any thread, also inside Paho's callbacks. */
 void intake_offer(struct intake *intake, const char *topic, const void *payload, size_t len);
 /** Judges anew what was asked back from quarantine; one thread, about once a second. */

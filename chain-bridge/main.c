@@ -11,12 +11,22 @@
 #include "chain-bridge/archive_reader.h"
 #include "chain-bridge/bridge.h"
 #include "chain-bridge/rebuild_command.h"
+#include "chain-bridge/reload.h"
 #include "chain-bridge/sd_notify.h"
 #include "common/payload.h"
 
-/* Until SIGTERM or SIGINT; a tick a second. */
-static void wait_for_end(struct bridge *bridge, const sigset_t *signals, struct log *log)
+static void reload(struct bridge *bridge, const struct reload *again)
 {
+    sd_notify_state("RELOADING=1");
+    if (reload_config(again) > 0)
+        bridge_retune(bridge);
+    sd_notify_state("READY=1");
+}
+
+/* Until SIGTERM or SIGINT; a tick a second. */
+static void wait_for_end(struct bridge *bridge, const sigset_t *signals, const struct reload *again)
+{
+    struct log *log = again->log;
     const struct timespec second = {.tv_sec = 1};
     for (;;) {
         int got = sigtimedwait(signals, NULL, &second);
@@ -25,6 +35,8 @@ static void wait_for_end(struct bridge *bridge, const sigset_t *signals, struct 
             log_info(log, "ending signal=%d", got);
             return;
         }
+        if (got == SIGHUP)
+            reload(bridge, again);
         bridge_tick(bridge);
     }
 }
@@ -39,8 +51,10 @@ static void block_signals(sigset_t *ret_signals)
     pthread_sigmask(SIG_BLOCK, ret_signals, NULL); /* before any thread: they inherit it */
 }
 
-static int run(const struct config *config, const struct clock *clock, struct log *log)
+static int run(const struct reload *again, const struct clock *clock)
 {
+    const struct config *config = again->config;
+    struct log *log = again->log;
     struct err err = ERR_INIT;
     struct bridge *bridge = NULL;
     sigset_t signals;
@@ -49,7 +63,7 @@ static int run(const struct config *config, const struct clock *clock, struct lo
     if (code == BRIDGE_OK)
         code = bridge_start(bridge, &err);
     if (code == BRIDGE_OK)
-        wait_for_end(bridge, &signals, log);
+        wait_for_end(bridge, &signals, again);
     else
         log_unusual(log, "amr-bridge does not start: %s", err.text);
     bridge_free(bridge);
@@ -107,28 +121,12 @@ static int print_archive(const struct config *config)
     return BRIDGE_FAILED;
 }
 
-/* OPTIONS_RUN only with a configuration that makes sense. */
-static enum options_result read_config(struct options *options, struct config *config, int argc,
-                                       char **argv, struct err *err)
-{
-    int left = 0;
-    enum options_result parsed = options_parse(options, &left, argc, argv, err);
-    if (parsed != OPTIONS_RUN)
-        return parsed;
-    if (left > 0) {
-        err_set(err, "unexpected argument '%s'", argv[1]);
-        return OPTIONS_WRONG;
-    }
-    int checked = config->print_archive ? config_archive(config, err) : config_check(config, err);
-    return checked < 0 ? OPTIONS_WRONG : OPTIONS_RUN;
-}
-
 int main(int argc, char **argv)
 {
     struct err err = ERR_INIT;
     struct config config = {0};
     struct options *options = config_options(&config);
-    enum options_result parsed = read_config(options, &config, argc, argv, &err);
+    enum options_result parsed = config_read(options, &config, argc, argv, &err);
     int code = BRIDGE_OK;
     if (parsed == OPTIONS_WRONG) {
         fprintf(stderr, "amr-bridge: %s\n", err.text);
@@ -138,7 +136,8 @@ int main(int argc, char **argv)
     } else if (parsed == OPTIONS_RUN) {
         struct clock *clock = clock_system_new();
         struct log *log = log_new("bridge", STDERR_FILENO, config.log_min, clock);
-        code = config.rebuild ? rebuild(&config, clock, log) : run(&config, clock, log);
+        struct reload again = {options, &config, argc, argv, log};
+        code = config.rebuild ? rebuild(&config, clock, log) : run(&again, clock);
         log_free(log);
         clock_free(clock);
     }

@@ -18,8 +18,7 @@ struct submitter *submitter_new(const struct submitter_config *config, struct er
     struct submitter *submitter = xcalloc(1, sizeof(*submitter));
     struct store *store = config->settler.store;
     submitter->config = *config;
-    if (submitter->config.window > WINDOW_MAX)
-        submitter->config.window = WINDOW_MAX;
+    submitter_tune(submitter, &config->tuning);
     submitter->context = (struct flight_context){.signer = config->signer,
                                                  .chain_id = config->checks.chain_id,
                                                  .contract = config->settler.contract};
@@ -32,6 +31,14 @@ struct submitter *submitter_new(const struct submitter_config *config, struct er
     submitter->episode = submitter->halted != 0;
     submitter_show_counts(submitter);
     return submitter;
+}
+
+void submitter_tune(struct submitter *submitter, const struct submitter_tuning *tuning)
+{
+    submitter->config.tuning = *tuning;
+    if (tuning->window > WINDOW_MAX)
+        submitter->config.tuning.window = WINDOW_MAX;
+    submitter->config.checks.pays = tuning->fees.cap_wei != 0;
 }
 
 void submitter_free(struct submitter *submitter)
@@ -93,7 +100,8 @@ void submitter_show_counts(struct submitter *submitter)
 
 int submitter_first_fees(struct submitter *submitter, struct fees *ret_fees, struct err *err)
 {
-    int result = fees_first(&submitter->config.fees, ret_fees, submitter->head.base_fee_wei, err);
+    int result =
+        fees_first(&submitter->config.tuning.fees, ret_fees, submitter->head.base_fee_wei, err);
     if (result < 0 && !submitter->fee_cap_told)
         submitter_tell(submitter, "fee-cap", err->text);
     submitter->fee_cap_told = result < 0;
@@ -168,7 +176,7 @@ static int check(struct submitter *submitter, struct err *err)
     struct err why = ERR_INIT;
     uint64_t now = submitter_mono_ms(submitter);
     if (submitter->checked && !submitter->account.cause &&
-        now - submitter->checked_mono_ms < submitter->config.check_ms)
+        now - submitter->checked_mono_ms < submitter->config.tuning.check_ms)
         return 0;
     enum check_result result = checks_identity(&submitter->config.checks, &why);
     if (result == CHECK_OK)
@@ -219,7 +227,7 @@ bool submitter_ready(const struct submitter *submitter)
     if (submitter->halted)
         return submitter->halted_single && !submitter->sealed_since && submitter->count == 0 &&
                submitter_may_try(submitter);
-    return submitter->count < submitter->config.window;
+    return submitter->count < submitter->config.tuning.window;
 }
 
 /* Where readings were skipped the end of the batch tells what becomes of them: that is waited for.
@@ -242,7 +250,7 @@ bool submitter_mined(const void *cookie, uint64_t batch)
 
 struct plan_limits submitter_limits(const struct submitter *submitter)
 {
-    struct plan_limits limits = submitter->config.limits;
+    struct plan_limits limits = submitter->config.tuning.limits;
     if (submitter->head_known && submitter->head.gas_limit < limits.gas)
         limits.gas = submitter->head.gas_limit;
     return limits;

@@ -22,10 +22,8 @@
 
 struct submitter;
 
-struct submitter_config {
-    struct settler settler;
-    struct checks checks;
-    const struct signer *signer;
+/** What may change while it runs. */
+struct submitter_tuning {
     struct fee_policy fees;
     struct plan_limits limits;
     uint32_t window;        /* transactions in flight */
@@ -35,10 +33,20 @@ struct submitter_config {
     uint32_t check_ms; /* how often checks_account is asked */
 };
 
+struct submitter_config {
+    struct settler settler;
+    struct checks checks;
+    const struct signer *signer;
+    struct submitter_tuning tuning;
+};
+
 /** Loads what was in flight. */
 struct submitter *submitter_new(const struct submitter_config *config,
                                 struct err *err) AMR_NODISCARD;
 void submitter_free(struct submitter *submitter);
+
+/** From now on; transactions in flight keep what they offer until they are raised. */
+void submitter_tune(struct submitter *submitter, const struct submitter_tuning *tuning);
 
 /** Looks at the chain and does what is due. -1: the node did not answer or the store failed. */
 int submitter_poll(struct submitter *submitter, const struct chain_block *head,

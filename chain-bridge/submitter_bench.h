@@ -61,13 +61,13 @@ static inline int set_up(void **state)
                     .group = BENCH_GROUP},
         .checks = {&world->fake.chain, id->chain_id, id->contract, id->account, BENCH_GROUP, true},
         .signer = bench->server_signer,
-        .fees = {1000000000, UINT64_C(500000000000)},
-        .limits = {4000, 130048, 16777216},
-        .window = 4,
-        .confirmations = 1,
-        .rebroadcast_ms = 10000,
-        .raise_ms = 60000,
-        .check_ms = 30000};
+        .tuning = {.fees = {1000000000, UINT64_C(500000000000)},
+                   .limits = {4000, 130048, 16777216},
+                   .window = 4,
+                   .confirmations = 1,
+                   .rebroadcast_ms = 10000,
+                   .raise_ms = 60000,
+                   .check_ms = 30000}};
     start_parts(world);
     *state = world;
     return 0;

@@ -164,7 +164,7 @@ int submitter_commands(struct submitter *submitter, struct err *err)
 {
     const struct settler *settler = &submitter->config.settler;
     while (submitter->head_known && submitter->next_known && submitter->checked &&
-           !submitter_in_trouble(submitter) && submitter->count < submitter->config.window) {
+           !submitter_in_trouble(submitter) && submitter->count < submitter->config.tuning.window) {
         struct command_row row;
         bool found;
         if (store_command_due(settler->store, &row, &found, clock_unix_ms(settler->clock), err) < 0)

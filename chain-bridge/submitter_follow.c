@@ -93,7 +93,7 @@ static int look(struct submitter *submitter, struct flight *flight, uint64_t lat
 /* 1 with the highest final block, 0: none yet. */
 static int final_block(struct submitter *submitter, uint64_t *ret_number, struct err *err)
 {
-    uint32_t confirmations = submitter->config.confirmations;
+    uint32_t confirmations = submitter->config.tuning.confirmations;
     if (confirmations) {
         if (submitter->head.number + 1 < confirmations)
             return 0;

@@ -75,7 +75,8 @@ int submitter_end_reverted(struct submitter *submitter, const struct flight *fli
 bool submitter_may_try(const struct submitter *submitter)
 {
     return submitter->sealed_since || submitter->reverts < REVERTS_MAX ||
-           submitter_mono_ms(submitter) - submitter->reverted_mono_ms >= submitter->config.raise_ms;
+           submitter_mono_ms(submitter) - submitter->reverted_mono_ms >=
+               submitter->config.tuning.raise_ms;
 }
 
 struct halves {

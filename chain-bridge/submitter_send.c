@@ -67,7 +67,8 @@ static void raise_fees(struct submitter *submitter, struct flight *flight)
     const struct settler *settler = &submitter->config.settler;
     start_raise_clock(submitter, flight);
     flight->raise_now = false;
-    if (fees_raise(&submitter->config.fees, &fees, &old, submitter->head.base_fee_wei, &err) < 0 ||
+    if (fees_raise(&submitter->config.tuning.fees, &fees, &old, submitter->head.base_fee_wei,
+                   &err) < 0 ||
         flight_raise(&submitter->context, flight, settler->store, &fees,
                      clock_unix_ms(settler->clock), &err) < 0) {
         if (!flight->told)
@@ -87,7 +88,7 @@ static bool wants_raise(const struct submitter *submitter, const struct flight *
                         uint64_t now)
 {
     return flight->raise_now ||
-           (flight->accepted && now - flight->raised_mono_ms >= submitter->config.raise_ms &&
+           (flight->accepted && now - flight->raised_mono_ms >= submitter->config.tuning.raise_ms &&
             submitter->head.number >= flight->raised_head + RAISE_BLOCKS);
 }
 
@@ -98,6 +99,6 @@ void submitter_send_due(struct submitter *submitter, struct flight *flight)
         return;
     if (flight->sent && flight->missing_mono_ms == 0 && wants_raise(submitter, flight, now))
         raise_fees(submitter, flight);
-    if (!flight->sent || now - flight->sent_mono_ms >= submitter->config.rebroadcast_ms)
+    if (!flight->sent || now - flight->sent_mono_ms >= submitter->config.tuning.rebroadcast_ms)
         submitter_broadcast(submitter, flight);
 }

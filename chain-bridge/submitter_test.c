@@ -26,7 +26,7 @@ static void a_batch_is_sealed_once_it_is_in_a_final_block(void **state)
 static void confirmations_are_waited_for(void **state)
 {
     struct world *world = *state;
-    world->config.confirmations = 3;
+    world->config.tuning.confirmations = 3;
     restart(world);
     bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
     assert_int_equal(poll(world), 0);
@@ -43,7 +43,7 @@ static void confirmations_are_waited_for(void **state)
 static void the_finalized_tag_is_waited_for(void **state)
 {
     struct world *world = *state;
-    world->config.confirmations = 0;
+    world->config.tuning.confirmations = 0;
     restart(world);
     bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
     assert_int_equal(poll(world), 0);
@@ -194,7 +194,7 @@ static void an_earlier_hash_that_was_mined_counts(void **state)
 static void fees_stop_at_the_cap_and_the_bytes_go_on(void **state)
 {
     struct world *world = *state;
-    world->config.fees.cap_wei = UINT64_C(3100000000);
+    world->config.tuning.fees.cap_wei = UINT64_C(3100000000);
     restart(world);
     bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
     assert_int_equal(poll(world), 0);
@@ -214,7 +214,7 @@ static void nonce_too_low_with_a_receipt_is_no_alarm(void **state)
     struct world *world = *state;
     bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
     assert_int_equal(poll(world), 0);
-    world->config.confirmations = 2;
+    world->config.tuning.confirmations = 2;
     restart(world);
     assert_int_equal(poll(world), 0);
     assert_int_equal(batch(world), 1);
@@ -230,7 +230,7 @@ static void nonce_too_low_with_a_receipt_is_no_alarm(void **state)
 static void a_reorg_that_pools_again_seals_once(void **state)
 {
     struct world *world = *state;
-    world->config.confirmations = 2;
+    world->config.tuning.confirmations = 2;
     restart(world);
     bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
     assert_int_equal(poll(world), 0);
@@ -250,7 +250,7 @@ static void a_reorg_that_pools_again_seals_once(void **state)
 static void a_reorg_that_loses_it_sends_the_same_bytes(void **state)
 {
     struct world *world = *state;
-    world->config.confirmations = 2;
+    world->config.tuning.confirmations = 2;
     restart(world);
     bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
     assert_int_equal(poll(world), 0);

@@ -14,7 +14,7 @@
 struct log {
     const char *program;
     int fd;
-    enum log_level min;
+    _Atomic(enum log_level) min;
     const struct clock *clock;
     void (*sink)(void *cookie, enum log_level level, const char *line);
     void *cookie;
@@ -46,6 +46,11 @@ struct log *log_new_sink(enum log_level min,
     log->sink = sink;
     log->cookie = cookie;
     return log;
+}
+
+void log_set_min(struct log *log, enum log_level min)
+{
+    log->min = min;
 }
 
 void log_also(struct log *log, enum log_level min, void (*also)(void *cookie, const char *line),

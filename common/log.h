@@ -35,6 +35,8 @@ struct log *log_new_sink(enum log_level min,
 /** Lines of at least `min` also go to a function, without time, level and program; one at most. */
 void log_also(struct log *log, enum log_level min, void (*also)(void *cookie, const char *line),
               void *cookie);
+/** Any thread. */
+void log_set_min(struct log *log, enum log_level min);
 void log_free(struct log *log);
 int log_level_parse(enum log_level *ret_level, const char *text, struct err *err) AMR_NODISCARD;
 

@@ -437,6 +437,33 @@ const char *option_value_word(enum option_type type)
     return words[type];
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+void options_take(struct options *options, const struct options *fresh,
+                  void (*on_change)(void *cookie, const char *name, const char *from,
+                                    const char *to, bool taken),
+                  void *cookie)
+{
+    for (size_t i = 0; i < options->count; i++) {
+        const struct option_row *row = &options->rows[i];
+        struct value *value = &options->values[i];
+        const struct value *other = &fresh->values[i];
+        if (same_text(value->text, other->text))
+            continue;
+        bool taken = row->live && other->text;
+        on_change(cookie, row->name, value->text, other->text, taken);
+        if (!taken)
+            continue;
+        free(value->text);
+        free(value->origin);
+        *value = (struct value){xstrdup(other->text), xstrdup(other->origin)};
+        (void)!store_value(options, row, value->text, NULL); /* it parsed before */
+    }
+}
+
 void options_help(const struct options *options, FILE *out)
 {
     fprintf(out, "usage: %s\n\noptions:\n", options->usage);
@@ -444,7 +471,8 @@ void options_help(const struct options *options, FILE *out)
     for (size_t i = 0; i < options->count; i++) {
         const struct option_row *row = &options->rows[i];
         const char *word = option_value_word(row->type);
-        fprintf(out, "  --%s%s%s\n      %s", row->name, *word ? " " : "", word, row->help);
+        fprintf(out, "  --%s%s%s\n      %s%s", row->name, *word ? " " : "", word, row->help,
+                row->live ? " [live]" : "");
         if (row->fallback && *row->fallback && row->type != OPTION_TYPE_FLAG)
             fprintf(out, " (default %s)", row->fallback);
         fputc('\n', out);

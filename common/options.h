@@ -41,27 +41,40 @@ struct option_row {
     uint64_t min;
     uint64_t max;
     const char *help;
+    bool live; /* options_take takes it over; --help says "[live]" */
 };
 
 #define OPTION_FLAG(config, field, name, help)                                                     \
     {                                                                                              \
-        name, OPTION_TYPE_FLAG, offsetof(config, field), "false", 0, 0, help                       \
+        name, OPTION_TYPE_FLAG, offsetof(config, field), "false", 0, 0, help, false                \
     }
 #define OPTION_STRING(config, field, name, fallback, help)                                         \
     {                                                                                              \
-        name, OPTION_TYPE_STRING, offsetof(config, field), fallback, 0, 0, help                    \
+        name, OPTION_TYPE_STRING, offsetof(config, field), fallback, 0, 0, help, false             \
     }
 #define OPTION_LIST(config, field, name, fallback, help)                                           \
     {                                                                                              \
-        name, OPTION_TYPE_LIST, offsetof(config, field), fallback, 0, 0, help                      \
+        name, OPTION_TYPE_LIST, offsetof(config, field), fallback, 0, 0, help, false               \
     }
 #define OPTION_U32(config, field, name, fallback, min, max, help)                                  \
     {                                                                                              \
-        name, OPTION_TYPE_U32, offsetof(config, field), fallback, min, max, help                   \
+        name, OPTION_TYPE_U32, offsetof(config, field), fallback, min, max, help, false            \
     }
 #define OPTION_U64(config, field, name, fallback, min, max, help)                                  \
     {                                                                                              \
-        name, OPTION_TYPE_U64, offsetof(config, field), fallback, min, max, help                   \
+        name, OPTION_TYPE_U64, offsetof(config, field), fallback, min, max, help, false            \
+    }
+#define OPTION_STRING_LIVE(config, field, name, fallback, help)                                    \
+    {                                                                                              \
+        name, OPTION_TYPE_STRING, offsetof(config, field), fallback, 0, 0, help, true              \
+    }
+#define OPTION_U32_LIVE(config, field, name, fallback, min, max, help)                             \
+    {                                                                                              \
+        name, OPTION_TYPE_U32, offsetof(config, field), fallback, min, max, help, true             \
+    }
+#define OPTION_U64_LIVE(config, field, name, fallback, min, max, help)                             \
+    {                                                                                              \
+        name, OPTION_TYPE_U64, offsetof(config, field), fallback, min, max, help, true             \
     }
 
 struct options;
@@ -96,6 +109,16 @@ enum options_result options_parse(struct options *options, int *ret_argc, int ar
 /** Sets one option by name; origin tells people where it came from ("mosquitto.conf"). */
 int options_set(struct options *options, const char *name, const char *value, const char *origin,
                 struct err *err) AMR_NODISCARD;
+
+/**
+ * Takes over from `fresh`, read later from the same rows, what differs in live rows. on_change is
+ * told of every row that differs: taken says whether it is in force now, or needs a restart. Texts
+ * are NULL where a value is not set.
+ */
+void options_take(struct options *options, const struct options *fresh,
+                  void (*on_change)(void *cookie, const char *name, const char *from,
+                                    const char *to, bool taken),
+                  void *cookie);
 
 /** Usage, then a line or two per option with its default. */
 void options_help(const struct options *options, FILE *out);
