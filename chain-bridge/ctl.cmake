@@ -58,6 +58,7 @@ amr_library(
   ctl_readings
   ctl_registry
   ctl_roles
+  ctl_report
   ctl_rows
   ctl_screen
   ctl_serials
@@ -69,13 +70,19 @@ amr_library(
   ctl_verbs
   ctl_verify
   ctl_watch
+  curve
+  local_time
   log_file
   pki
+  report
+  report_page
+  report_plot
   LINK
   amr-store
   amr-chain
   amr-mqtt
-  amr-common)
+  amr-common
+  m)
 
 add_executable(amrctl ctl_main.c)
 target_link_libraries(amrctl PRIVATE amr-ctl)

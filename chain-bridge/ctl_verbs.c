@@ -14,6 +14,7 @@
 #include "chain-bridge/ctl_proof.h"
 #include "chain-bridge/ctl_quarantine.h"
 #include "chain-bridge/ctl_readings.h"
+#include "chain-bridge/ctl_report.h"
 #include "chain-bridge/ctl_roles.h"
 #include "chain-bridge/ctl_staff.h"
 #include "chain-bridge/ctl_status.h"
@@ -71,6 +72,8 @@ static const struct ctl_verb *const AUDIT[] = {
     &ctl_verify,
     &ctl_proof,
     &ctl_check_proof,
+    &ctl_report_daily,
+    &ctl_report_monthly,
 };
 
 static const struct ctl_verb *const SHELL[] = {
