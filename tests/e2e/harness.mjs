@@ -84,11 +84,16 @@ export class Stage {
 
   // --- the parts, in the order in which they need each other ---------------------------------
 
-  async startChain({ blockTime } = {}) {
+  /** keepsState: it writes all that it knows into a file once a second, and starts with it. */
+  async startChain({ blockTime, keepsState } = {}) {
     this.rpcPort ??= await freePort();
     const args = ['--host', '127.0.0.1', '--port', this.rpcPort, '--chain-id', 31337];
     args.push('--max-persisted-states', 0, '--enable-tx-gas-limit');
     if (blockTime) args.push('--block-time', blockTime);
+    if (keepsState) {
+      this.chainState = this.path('chain.json');
+      args.push('--state', this.chainState, '--state-interval', 1);
+    }
     this.chain = this.program('anvil', join(FOUNDRY, `anvil-linux-${PLATFORM}/bin/anvil`), args);
     this.rpcUrl = `http://127.0.0.1:${this.rpcPort}`;
     this.wsUrl = `ws://127.0.0.1:${this.rpcPort}`;
@@ -438,7 +443,7 @@ export async function startStage(stage, { chain, bridge } = {}) {
 
 export function scenario(name, options, body) {
   if (typeof options === 'function') [options, body] = [{}, options];
-  test(name, { timeout: 300_000 }, async (t) => {
+  test(name, { timeout: options.timeoutMs ?? 300_000 }, async (t) => {
     const stage = new Stage();
     let good = false;
     try {
