@@ -1,15 +1,16 @@
 #include "common/clock.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/timex.h>
 #include <time.h>
 
 #include "common/buf.h"
 
 struct clock {
     bool manual;
+    atomic_bool unsynchronised; /* manual */
     _Atomic uint64_t unix_ms;
     _Atomic uint64_t mono_ms;
 };
@@ -54,6 +55,20 @@ uint32_t clock_unix_s(const struct clock *clock)
 uint64_t clock_mono_ms(const struct clock *clock)
 {
     return clock->manual ? clock->mono_ms : system_ms(CLOCK_MONOTONIC);
+}
+
+bool clock_is_synchronised(const struct clock *clock)
+{
+    struct timex state = {.modes = 0};
+
+    if (clock->manual)
+        return !clock->unsynchronised;
+    return adjtimex(&state) != TIME_ERROR;
+}
+
+void clock_set_synchronised(struct clock *clock, bool synchronised)
+{
+    clock->unsynchronised = !synchronised;
 }
 
 void clock_advance_ms(struct clock *clock, uint64_t ms)

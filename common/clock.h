@@ -7,6 +7,7 @@
 #ifndef AMR_COMMON_CLOCK_H
 #define AMR_COMMON_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/attr.h"
@@ -24,6 +25,11 @@ uint32_t clock_unix_s(const struct clock *clock);
 /** Milliseconds that never jump or go back, from an arbitrary start. */
 uint64_t clock_mono_ms(const struct clock *clock);
 
+/** Whether the kernel says that something (NTP, PTP) keeps its clock right; manual: as set. */
+bool clock_is_synchronised(const struct clock *clock);
+
+/** Manual clocks only: synchronised (the start) or not. */
+void clock_set_synchronised(struct clock *clock, bool synchronised);
 /** Manual clocks only: lets both times pass; sets the wall clock alone (a jump). */
 void clock_advance_ms(struct clock *clock, uint64_t ms);
 void clock_set_unix_ms(struct clock *clock, uint64_t unix_ms);

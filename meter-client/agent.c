@@ -185,6 +185,21 @@ int agent_confirm(struct agent *agent, struct err *err)
     return control_confirm(agent->control, err);
 }
 
+void agent_power(struct agent *agent, bool away)
+{
+    uint32_t now_s = clock_unix_s(agent->parts.clock);
+    struct err err = ERR_INIT;
+
+    if (away == agent->power_away)
+        return;
+    agent->power_away = away;
+    log_unusual(agent->parts.log, "mains power is %s", away ? "away" : "back");
+    agent_add_event(agent, away ? EVENT_POWER_DOWN : EVENT_POWER_UP, now_s);
+    if (away && read_now(agent, &err))
+        log_info(agent->parts.log, "no last reading: %s", err.text);
+    agent_tick(agent); /* while there still is power */
+}
+
 /* TIME */
 
 void agent_tick(struct agent *agent)

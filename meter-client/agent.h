@@ -44,7 +44,8 @@ struct agent_config {
     uint32_t telemetry_s; /* 0: none */
     uint32_t max_backlog; /* open readings above which none is made */
     uint32_t retention_s;
-    uint32_t count; /* readings to make; 0: no end */
+    uint32_t count;    /* readings to make; 0: no end */
+    bool require_sync; /* readings are unsure while the kernel's clock is not synchronised */
     struct control_config control;
 };
 
@@ -75,6 +76,9 @@ int agent_command(struct agent *agent, const void *payload, size_t len,
                   struct err *err) AMR_NODISCARD;
 /** A person at the meter confirms a reconnection that is armed. */
 int agent_confirm(struct agent *agent, struct err *err) AMR_NODISCARD;
+
+/** Mains power went: a last reading and event go out at once. Or it is back. */
+void agent_power(struct agent *agent, bool away);
 
 /** Does what is due. Where the store fails (a full disk) it waits in memory and tries again. */
 void agent_tick(struct agent *agent);

@@ -53,6 +53,7 @@ struct agent {
     uint64_t resent;
     bool in_rollback;
     bool backlog_full;
+    bool power_away;
     int64_t offset_ms; /* wall minus monotonic: a change is a jump of the clock */
     uint64_t unsure_until_ms;
 
@@ -66,6 +67,8 @@ struct agent {
     uint32_t oldest;      /* the lowest sequence that waits for a receipt; 0: none did */
     uint32_t hastened;    /* the last one sent again because a later one had its receipt */
     uint64_t progress_ms; /* since when it is the lowest: newer reports do not prolong its wait */
+    unsigned conflicts;   /* in a row, of which each numbered reports anew */
+    uint32_t renumbered;  /* the last sequence that this gave */
     uint64_t hold_ms;     /* nothing is sent before */
     bool refused;         /* said once per connection */
     uint64_t telemetry_ms;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "meter-client/agent_readings.h"
+#include "meter-client/agent_receipts.h"
 #include "meter-client/messages.h"
 
 #define BACKOFF_MAX    6 /* doublings of the ack timeout */
@@ -11,6 +12,12 @@
 #define TAG_EVENT      (UINT64_C(1) << 32)
 #define TAG_RESULT     (UINT64_C(1) << 33)
 #define EVENTS_AT_ONCE 16
+
+/* MQTT 5, table 2-6. */
+#define REASON_REFUSED                0x80
+#define REASON_TOPIC_NAME_INVALID     0x90
+#define REASON_PACKET_TOO_LARGE       0x95
+#define REASON_PAYLOAD_FORMAT_INVALID 0x99
 
 static int publish(struct agent *agent, enum topic_kind kind, struct buf *payload, int qos,
                    uint64_t tag)
@@ -204,19 +211,50 @@ void agent_send_backlog(struct agent *agent, uint32_t first, bool asked)
     buf_free(&payload);
 }
 
+/** Refusals of what was sent, not of who sent it: the same bytes never pass. */
+static enum cause final_cause(int reason)
+{
+    switch (reason) {
+    case REASON_TOPIC_NAME_INVALID:
+    case REASON_PAYLOAD_FORMAT_INVALID:
+        return CAUSE_MALFORMED;
+    case REASON_PACKET_TOO_LARGE:
+        return CAUSE_OVERSIZE;
+    default:
+        return CAUSE_NONE;
+    }
+}
+
+static int settle(struct agent *agent, uint64_t tag, enum cause cause, struct err *err)
+{
+    struct receipt refused = {.status = RECEIPT_REJECTED,
+                              .meter = agent->config.meter,
+                              .first = (uint32_t)tag,
+                              .last = (uint32_t)tag,
+                              .cause = cause,
+                              .text = "by the broker's reason code"};
+
+    if (tag & TAG_EVENT)
+        return meter_store_event_sent(agent->parts.store, (uint32_t)tag, err);
+    if (tag & TAG_RESULT)
+        return meter_store_result_sent(agent->parts.store, (uint32_t)tag, err);
+    if (tag && cause != CAUSE_NONE)
+        agent_take_receipt(agent, &refused);
+    return 0;
+}
+
 void agent_published(struct agent *agent, uint64_t tag, int reason)
 {
     struct err err = ERR_INIT;
+    enum cause cause = final_cause(reason);
 
-    if (reason >= 0x80 && !agent->refused) {
+    if (reason >= REASON_REFUSED && (!agent->refused || cause != CAUSE_NONE)) {
         /* The cause follows as a rejected receipt where the broker has our plugin. */
         log_unusual(agent->parts.log, "broker refused a message reason=0x%02x", (unsigned)reason);
         agent->refused = true;
     }
-    if (tag & TAG_EVENT && reason >= 0 && reason < 0x80 &&
-        meter_store_event_sent(agent->parts.store, (uint32_t)tag, &err))
-        log_unusual(agent->parts.log, "event is not marked as sent: %s", err.text);
-    if (tag & TAG_RESULT && reason >= 0 && reason < 0x80 &&
-        meter_store_result_sent(agent->parts.store, (uint32_t)tag, &err))
-        log_unusual(agent->parts.log, "result is not marked as sent: %s", err.text);
+    if (reason < 0 || (reason >= REASON_REFUSED && cause == CAUSE_NONE))
+        return;
+    if (settle(agent, tag, cause, &err))
+        agent_store_trouble(agent, &err);
 }

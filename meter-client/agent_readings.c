@@ -7,6 +7,7 @@
 #define CLOCK_VALID_S   1600000000u /* a wall clock before 2020 was never set */
 #define CLOCK_JUMP_MS   2000
 #define CLOCK_UNSURE_MS 3600000 /* readings are marked for so long after a jump */
+#define CLOCK_APART_S   60
 #define SLACK_MAX_MS    10000
 #define STALE_MS        15000 /* DSMR before 5.0 tells every 10 s */
 
@@ -104,6 +105,22 @@ bool agent_measured_at(const struct agent *agent, uint32_t boundary_s)
            agent->measurement.unix_ms + stands_ms >= boundary_ms;
 }
 
+/**
+ * For an hour after the clock was set, while the meter behind the source tells another time, and
+ * while the kernel says that nothing keeps its clock right (where that is asked for).
+ */
+static bool is_clock_unsure(const struct agent *agent)
+{
+    uint64_t told_s = agent->measurement.clock_s;
+    uint64_t ours_s = agent->measurement.unix_ms / 1000;
+
+    if (clock_mono_ms(agent->parts.clock) < agent->unsure_until_ms)
+        return true;
+    if (agent->config.require_sync && !clock_is_synchronised(agent->parts.clock))
+        return true;
+    return told_s && (told_s > ours_s + CLOCK_APART_S || told_s + CLOCK_APART_S < ours_s);
+}
+
 /** The limit is an alarm, as an event and in telemetry; what is there already stays. */
 static bool backlog_full(struct agent *agent)
 {
@@ -140,7 +157,7 @@ void agent_take_reading(struct agent *agent, uint32_t boundary_s)
         agent->gaps++;
         return;
     }
-    if (clock_mono_ms(agent->parts.clock) < agent->unsure_until_ms)
+    if (is_clock_unsure(agent))
         reading.quality |= QUALITY_CLOCK_UNSURE;
     if (agent->exchanged)
         reading.quality |= QUALITY_SUBSTITUTED; /* what the old one counted last is not known */
@@ -184,13 +201,12 @@ void agent_check_clock(struct agent *agent)
 
 unsigned agent_alarms(const struct agent *agent)
 {
-    uint64_t now_ms = clock_mono_ms(agent->parts.clock);
     uint32_t now_s = clock_unix_s(agent->parts.clock);
 
     return (agent->store_failed ? ALARM_STORE : 0u) | (agent->backlog_full ? ALARM_BACKLOG : 0u) |
            (agent->in_rollback ? ALARM_ROLLBACK : 0u) |
            (agent_measured_at(agent, now_s) ? 0u : ALARM_SILENT) |
-           (now_ms < agent->unsure_until_ms ? ALARM_CLOCK : 0u);
+           (is_clock_unsure(agent) ? ALARM_CLOCK : 0u) | (agent->power_away ? ALARM_POWER : 0u);
 }
 
 void agent_measured(struct agent *agent, const struct measurement *measurement)

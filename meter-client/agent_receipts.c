@@ -7,6 +7,7 @@
 
 #define REFUSED_RETRY_MS 30000
 #define RATE_RETRY_MS    5000
+#define CONFLICTS_MAX    12 /* attempts to find an unused sequence; they skip twice as far each */
 
 /** How long to wait before trying again; 0: there is no use in it. */
 static uint64_t retry_ms(const struct agent *agent, enum cause cause)
@@ -108,6 +109,49 @@ static bool judge_rejection(struct agent *agent, const struct receipt *receipt)
     return false;
 }
 
+static void sign(void *cookie, struct report *report)
+{
+    struct agent *agent = cookie;
+    struct eth_hash digest;
+
+    eip712_report(agent->parts.domain, &digest, report);
+    signer_sign(agent->parts.signer, &report->signature, &digest);
+}
+
+/**
+ * A sequence that the server has with other content was used by another copy of this store. What
+ * waits is numbered anew, further and further ahead until nothing is in the way; where the times
+ * are taken as well there is no way, and the attempts end. False: nothing was changed.
+ */
+static bool heal(struct agent *agent, const struct receipt *receipt)
+{
+    struct meter_store *store = agent->parts.store;
+    struct err err = ERR_INIT;
+    uint64_t moved = 0;
+    uint32_t next;
+
+    if (receipt->first > agent->renumbered)
+        agent->conflicts = 0;
+    if (receipt->cause != CAUSE_CONFLICT || receipt->first == 0 ||
+        receipt->first >= meter_store_next_sequence(store) || agent->conflicts >= CONFLICTS_MAX)
+        return false;
+    next = meter_store_next_sequence(store) + (1u << agent->conflicts++) - 1;
+    if (meter_store_renumber(store, &moved, receipt->first, next, sign, agent, &err)) {
+        agent_store_trouble(agent, &err);
+        return false;
+    }
+    if (moved == 0)
+        return false;
+    agent->renumbered = next + (uint32_t)moved - 1;
+    log_unusual(agent->parts.log,
+                "reports are numbered anew after a conflict first=%" PRIu32 " now=%" PRIu32
+                " reports=%" PRIu64,
+                receipt->first, next, moved);
+    agent_restart_round(agent);
+    agent_send_backlog(agent, receipt->first, false);
+    return true;
+}
+
 /** The server lacks what it, or another one, had stored: says what there still is, and sends it. */
 static int send_again(struct agent *agent, const struct receipt *receipt, struct err *err)
 {
@@ -135,7 +179,8 @@ void agent_take_receipt(struct agent *agent, const struct receipt *receipt)
         return;
     }
     check_restored(agent, receipt);
-    if (receipt->status == RECEIPT_REJECTED && !judge_rejection(agent, receipt))
+    if (receipt->status == RECEIPT_REJECTED &&
+        (!judge_rejection(agent, receipt) || heal(agent, receipt)))
         return;
     if (apply_receipt(agent, receipt, &err))
         agent_store_trouble(agent, &err); /* the report goes out again, and so does its receipt */

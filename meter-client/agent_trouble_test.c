@@ -180,6 +180,130 @@ static void the_backlogs_limit_is_told(void **state)
     bench_free(bench);
 }
 
+static void sequences_that_were_used_elsewhere_are_passed_over(void **state)
+{
+    struct bench *bench = bench_new(state, "heal.db");
+    struct receipt conflict = {.status = RECEIPT_REJECTED, .cause = CAUSE_CONFLICT};
+
+    start(bench);
+    connect_link(bench);
+    bench->config.window = 64;
+    pass(bench, 2);
+    for (uint32_t first = 1; first < 8; first = first * 2 + 1) { /* 1, 3, 7 */
+        char text[32];
+
+        bench->count = 0;
+        conflict.first = first == 7 ? 6 : first;
+        conflict.last = conflict.first;
+        receive(bench, conflict);
+        snprintf(text, sizeof(text), "\"sequence\":%u,", first == 1 ? 3u : first == 3 ? 6u : 11u);
+        assert_int_equal(sent_of(bench, TOPIC_READING, text), 1);
+        assert_int_equal(sent_of(bench, TOPIC_READING, ""), 2);
+        snprintf(text, sizeof(text), "\"t\":%u,", START_S + INTERVAL);
+        assert_int_equal(sent_of(bench, TOPIC_READING, text), 1);
+    }
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 2);
+    receive(bench, (struct receipt){.status = RECEIPT_STORED, .first = 11, .last = 12});
+    assert_int_equal(in_state(bench, REPORT_STORED), 2);
+    restart(bench);
+    assert_int_equal(meter_store_next_sequence(bench->store), 13);
+    assert_int_equal(in_state(bench, REPORT_STORED), 2);
+    bench_free(bench);
+}
+
+static void a_conflict_without_a_way_out_ends(void **state)
+{
+    struct bench *bench = bench_new(state, "hopeless.db");
+
+    start(bench);
+    connect_link(bench);
+    pass(bench, 1);
+    for (int i = 0; i < 40 && in_state(bench, REPORT_QUEUED); i++) {
+        uint32_t sequence = meter_store_next_sequence(bench->store) - 1;
+
+        bench->count = 0;
+        receive(bench, (struct receipt){.status = RECEIPT_REJECTED,
+                                        .first = sequence,
+                                        .last = sequence,
+                                        .cause = CAUSE_CONFLICT});
+    }
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 0);
+    assert_true(meter_store_next_sequence(bench->store) < 10000);
+    pass(bench, 1);
+    assert_int_equal(in_state(bench, REPORT_QUEUED), 1);
+    bench_free(bench);
+}
+
+static void power_that_goes_is_told_with_a_last_reading(void **state)
+{
+    struct bench *bench = bench_new(state, "power.db");
+
+    bench->config.telemetry_s = 1;
+    bench->config.readings_per_report = 4;
+    start(bench);
+    connect_link(bench);
+    pass(bench, 1);
+    assert_int_equal(sent_of(bench, TOPIC_READING, ""), 0);
+    clock_advance_ms(bench->clock, 3000);
+    measure(bench);
+    agent_power(bench->agent, true);
+    assert_int_equal(sent_of(bench, TOPIC_EVENT, "\"code\":1,"), 1);
+    assert_non_null(strstr(last_sent(bench, TOPIC_READING)->payload, "\"t\":1700000013,"));
+    assert_non_null(strstr(last_sent(bench, TOPIC_TELEMETRY)->payload, "\"alarms\":[\"power\"]"));
+    agent_power(bench->agent, true);
+    assert_int_equal(sent_of(bench, TOPIC_EVENT, "\"code\":1,"), 1);
+    agent_power(bench->agent, false);
+    assert_int_equal(sent_of(bench, TOPIC_EVENT, "\"code\":2,"), 2); /* the start was one */
+    bench_free(bench);
+}
+
+static void an_unsure_clock_marks_readings(void **state)
+{
+    struct bench *bench = bench_new(state, "unsure.db");
+    struct measurement m = {.import_wh = 5000};
+
+    bench->config.require_sync = true;
+    start(bench);
+    connect_link(bench);
+    for (int i = 0; i < 4; i++) {
+        clock_advance_ms(bench->clock, INTERVAL * 1000);
+        clock_set_synchronised(bench->clock, i != 1);
+        m.unix_ms = clock_unix_ms(bench->clock);
+        m.clock_s = clock_unix_s(bench->clock) + (i == 2 ? 61 : 60); /* the meter's own */
+        agent_measured(bench->agent, &m);
+        tick(bench);
+        assert_non_null(strstr(last_sent(bench, TOPIC_READING)->payload,
+                               i == 1 || i == 2 ? "\"quality\":1}" : "\"quality\":0}"));
+    }
+    bench_free(bench);
+}
+
+static void what_the_broker_never_takes_is_not_sent_forever(void **state)
+{
+    static const struct {
+        int reason;
+        bool final;
+    } CASES[] = {{0x87, false}, {0x83, false}, {0x97, false}, {-1, false},
+                 {0x90, true},  {0x95, true},  {0x99, true}};
+
+    for (size_t i = 0; i < AMR_COUNT(CASES); i++) {
+        char *name = xasprintf("reason%zu.db", i);
+        struct bench *bench = bench_new(state, name);
+
+        start(bench);
+        connect_link(bench);
+        pass(bench, 1);
+        agent_published(bench->agent, last_sent(bench, TOPIC_READING)->tag, CASES[i].reason);
+        assert_int_equal(in_state(bench, REPORT_REJECTED), CASES[i].final ? 1 : 0);
+        lose_link(bench);
+        bench->count = 0;
+        connect_link(bench);
+        assert_int_equal(sent_of(bench, TOPIC_READING, ""), CASES[i].final ? 0 : 1);
+        bench_free(bench);
+        free(name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +312,11 @@ int main(void)
         cmocka_unit_test(a_store_that_takes_nothing_loses_nothing),
         cmocka_unit_test(a_full_disk_loses_nothing),
         cmocka_unit_test(the_backlogs_limit_is_told),
+        cmocka_unit_test(what_the_broker_never_takes_is_not_sent_forever),
+        cmocka_unit_test(sequences_that_were_used_elsewhere_are_passed_over),
+        cmocka_unit_test(a_conflict_without_a_way_out_ends),
+        cmocka_unit_test(power_that_goes_is_told_with_a_last_reading),
+        cmocka_unit_test(an_unsure_clock_marks_readings),
     };
 
     return cmocka_run_group_tests(tests, test_dir_setup, test_dir_teardown);

@@ -140,6 +140,7 @@ static int make_agent(struct meter *meter, struct err *err)
                                  .max_backlog = config->max_backlog,
                                  .retention_s = config->retention_days * DAY_S,
                                  .count = config->count,
+                                 .require_sync = config->require_sync,
                                  .control = {.operators = config->operators,
                                              .relay_path = config->relay,
                                              .direct = config->direct_reconnect,

@@ -56,6 +56,11 @@ static const struct option_row ROWS[] = {
                   "file that takes and tells 0 (open) or 1 (closed), such as a GPIO in sysfs"),
     OPTION_LIST(struct config, display, "display", NULL,
                 "4x20 displays: terminal, lcdproc://host:port (LCDd's port is 13666), or both"),
+    OPTION_STRING(struct config, mains, "mains", NULL,
+                  "file that tells 1 while mains power is there and 0 while not, such as a GPIO in "
+                  "sysfs; SIGPWR says so, too"),
+    OPTION_FLAG(struct config, require_sync, "require-sync",
+                "mark readings as unsure while the kernel's clock is not synchronised (NTP, PTP)"),
     OPTION_STRING(struct config, dump, "dump", NULL,
                   "p1, iec: write what the port says to this file, for support"),
     OPTION_FLAG(struct config, direct_reconnect, "direct-reconnect",

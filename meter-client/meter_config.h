@@ -27,6 +27,7 @@ struct config {
     const char *operators;
     const char *relay;
     const char *dump;
+    const char *mains;
     const char *display;
     uint64_t chain_id;
     uint64_t seed;
@@ -47,6 +48,7 @@ struct config {
     uint32_t fleet;
     uint32_t failback_s;
     bool direct_reconnect;
+    bool require_sync;
 };
 
 struct options *config_options(struct config *config) AMR_NODISCARD;

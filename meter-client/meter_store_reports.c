@@ -224,3 +224,65 @@ int meter_store_first_open(struct meter_store *store, uint32_t *ret_sequence, ui
     db_reset(stmt);
     return 0;
 }
+
+static int move_report(struct meter_store *store, struct report *report, uint32_t next,
+                       void (*sign)(void *cookie, struct report *report), void *cookie,
+                       struct err *err)
+{
+    struct db_stmt *reject = db_stmt(store->db, MARK_REJECTED);
+
+    db_bind_text(reject, 0, cause_text(CAUSE_CONFLICT));
+    db_bind_u64(reject, 1, report->sequence);
+    db_bind_u64(reject, 2, report->sequence);
+    if (db_run(reject, err))
+        return -1;
+    report->sequence = next;
+    sign(cookie, report);
+    return insert_report(store, report, err);
+}
+
+static int move_reports(struct meter_store *store, uint64_t *ret_moved, uint32_t first,
+                        uint32_t next, void (*sign)(void *cookie, struct report *report),
+                        void *cookie, struct err *err)
+{
+    struct buf payload = BUF_INIT;
+    uint32_t end = next;
+    uint32_t sequence = first - 1;
+    int found;
+
+    while ((found = meter_store_next_queued(store, &sequence, &payload, sequence, err)) > 0 &&
+           sequence < end) {
+        struct report report;
+
+        if (next == UINT32_MAX || payload_report_parse(&report, payload.data, payload.len, err) ||
+            move_report(store, &report, next++, sign, cookie, err)) {
+            found = -1;
+            break;
+        }
+        buf_clear(&payload);
+    }
+    buf_free(&payload);
+    *ret_moved = next - end;
+    return found < 0 ? -1 : 0;
+}
+
+int meter_store_renumber(struct meter_store *store, uint64_t *ret_moved, uint32_t first,
+                         uint32_t next, void (*sign)(void *cookie, struct report *report),
+                         void *cookie, struct err *err)
+{
+    uint64_t moved = 0;
+
+    if (first == 0 || next < store->next_sequence)
+        return err_set(err, "reports cannot be numbered anew from %u", (unsigned)next);
+    if (db_begin(store->db, err))
+        return -1;
+    if (move_reports(store, &moved, first, next, sign, cookie, err) || db_commit(store->db, err)) {
+        db_rollback(store->db);
+        return -1;
+    }
+    if (moved)
+        store->next_sequence = next + (uint32_t)moved;
+    store->counts.reports[REPORT_REJECTED] += moved;
+    *ret_moved = moved;
+    return 0;
+}

@@ -40,5 +40,12 @@ int meter_store_requeue_range(struct meter_store *store, uint64_t *ret_changed, 
 /** The lowest sequence from `first` on that is queued or stored; the next one's: none is. */
 int meter_store_first_open(struct meter_store *store, uint32_t *ret_sequence, uint32_t first,
                            struct err *err) AMR_NODISCARD;
+/**
+ * Gives the queued reports from `first` on new sequences, beginning with next: each becomes a new
+ * report with the same readings, which sign makes anew, and the old one is rejected as conflict.
+ */
+int meter_store_renumber(struct meter_store *store, uint64_t *ret_moved, uint32_t first,
+                         uint32_t next, void (*sign)(void *cookie, struct report *report),
+                         void *cookie, struct err *err) AMR_NODISCARD;
 
 #endif

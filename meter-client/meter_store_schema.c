@@ -54,8 +54,10 @@ static const char *const STATEMENTS[STATEMENT_COUNT] = {
     [COUNT_QUEUED] = "SELECT count(*) FROM report WHERE state = 0 AND sequence <= ?",
     [MARK_STORED] = "UPDATE report SET state = 1, stored_s = ?"
                     " WHERE state = 0 AND sequence BETWEEN ? AND ?",
+    /* A sequence with a conflict was sealed with other content than this row's. */
     [MARK_SEALED] = "UPDATE report SET state = 2, batch = ?, tx = ?, block = ?, cause = NULL"
-                    " WHERE state != 2 AND sequence BETWEEN ? AND ?",
+                    " WHERE (state < 2 OR (state = 3 AND cause != 'conflict'))"
+                    " AND sequence BETWEEN ? AND ?",
     [MARK_REJECTED] = "UPDATE report SET state = 3, cause = ?"
                       " WHERE state IN (0, 1) AND sequence BETWEEN ? AND ?",
     [REQUEUE] = "UPDATE report SET state = 0, stored_s = NULL WHERE state = 1 AND stored_s < ?",

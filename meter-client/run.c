@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "meter-client/display.h"
+#include "meter-client/mains.h"
 #include "meter-client/memory.h"
 
 #define WAIT_MS_MAX   60000
@@ -22,6 +23,7 @@ enum {
     POLL_BOUNDARY,
     POLL_LINK,
     POLL_SOURCE,
+    POLL_MAINS,
     POLL_DISPLAY,
     POLL_COUNT = POLL_DISPLAY + DISPLAY_FDS
 };
@@ -32,8 +34,10 @@ struct runner {
     struct log *log;
     struct meter *meter;
     struct display *display;
-    uint64_t trim_ms; /* when memory is given back next */
-    int null_fd;      /* -1: the log goes to standard error */
+    struct mains *mains;
+    bool power_signal; /* SIGPWR said that power is away */
+    uint64_t trim_ms;  /* when memory is given back next */
+    int null_fd;       /* -1: the log goes to standard error */
     int signal_fd;
     int boundary_fd;
 };
@@ -47,6 +51,7 @@ static int open_descriptors(struct runner *runner, struct err *err)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGPWR);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return err_errno(err, "block signals");
     runner->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -85,7 +90,8 @@ static enum exit_code start(struct runner *runner, const struct config *config, 
     if (code != EXIT_OK)
         return code;
     if (display_new(&runner->display, config->display, meter_serial(runner->meter), runner->clock,
-                    err))
+                    err) ||
+        mains_new(&runner->mains, config->mains, runner->clock, err))
         return EXIT_USAGE;
     if (open_descriptors(runner, err) || meter_start(runner->meter, err))
         return EXIT_FAILED;
@@ -113,6 +119,8 @@ static int wait_ms(const struct runner *runner)
         due_ms = runner->trim_ms;
     if (display_ms < due_ms)
         due_ms = display_ms;
+    if (mains_due_ms(runner->mains) < due_ms)
+        due_ms = mains_due_ms(runner->mains);
     if (due_ms <= now_ms)
         return 0;
     return due_ms - now_ms < WAIT_MS_MAX ? (int)(due_ms - now_ms) : WAIT_MS_MAX;
@@ -134,15 +142,21 @@ static void confirm(struct runner *runner)
         log_unusual(runner->log, "confirmation is not kept: %s", err.text);
 }
 
-/** SIGUSR1 is the person at the meter who confirms a reconnection; other signals end us. */
-static bool confirmed(struct runner *runner)
+/**
+ * SIGUSR1 is the person at the meter who confirms a reconnection, SIGPWR says that mains power is
+ * away (and, once more, that it is back); other signals end us.
+ */
+static bool take_signals(struct runner *runner)
 {
     struct signalfd_siginfo info;
 
     while (read(runner->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-        if (info.ssi_signo != SIGUSR1)
+        if (info.ssi_signo == SIGPWR)
+            runner->power_signal = !runner->power_signal;
+        else if (info.ssi_signo == SIGUSR1)
+            confirm(runner);
+        else
             return false;
-        confirm(runner);
     }
     return true;
 }
@@ -156,6 +170,7 @@ static bool wait_for_something(struct runner *runner)
         [POLL_LINK] = {.fd = meter_link_fd(runner->meter), .events = POLLIN},
         [POLL_SOURCE] = {.fd = meter_source_fd(runner->meter),
                          .events = meter_source_events(runner->meter)},
+        [POLL_MAINS] = {.fd = mains_fd(runner->mains), .events = POLLPRI},
     };
 
     display_poll(runner->display, &fds[POLL_DISPLAY]);
@@ -164,7 +179,12 @@ static bool wait_for_something(struct runner *runner)
         log_broken(runner->log, "poll failed: %s", strerror(errno));
     if (fds[POLL_BOUNDARY].revents)
         drain_descriptor(runner->boundary_fd);
-    return !(fds[POLL_SIGNAL].revents & POLLIN) || confirmed(runner);
+    if ((fds[POLL_SIGNAL].revents & POLLIN) && !take_signals(runner))
+        return false;
+    agent_power(meter_agent(runner->meter),
+                mains_away(runner->mains, fds[POLL_MAINS].revents & POLLPRI) ||
+                    runner->power_signal);
+    return true;
 }
 
 static void trim(struct runner *runner)
@@ -200,6 +220,7 @@ static void release(struct runner *runner)
 
     display_free(runner->display);
     runner->display = NULL;
+    mains_free(runner->mains);
     meter_free(runner->meter);
     log_free(runner->log);
     clock_free(runner->clock);
