@@ -7,6 +7,7 @@
 #include "meter-client/agent_outbox.h"
 #include "meter-client/agent_readings.h"
 #include "meter-client/agent_receipts.h"
+#include "meter-client/meter_store_resign.h"
 
 #define STORE_RETRY_MS 1000
 
@@ -22,16 +23,23 @@ void agent_store_trouble(struct agent *agent, const struct err *why)
     agent_add_event(agent, EVENT_MEMORY, clock_unix_s(agent->parts.clock));
 }
 
+static void sign_event(void *cookie, struct meter_event *event)
+{
+    struct agent *agent = cookie;
+    struct eth_hash digest;
+
+    eip712_event(agent->parts.domain, &digest, event);
+    signer_sign(agent->parts.signer, &event->signature, &digest);
+}
+
 static int store_event(struct agent *agent, const struct waiting_event *waiting, struct err *err)
 {
     struct meter_event event = {.meter = agent->config.meter,
                                 .sequence = meter_store_next_event(agent->parts.store),
                                 .timestamp_s = waiting->timestamp_s,
                                 .code = waiting->code};
-    struct eth_hash digest;
 
-    eip712_event(agent->parts.domain, &digest, &event);
-    signer_sign(agent->parts.signer, &event.signature, &digest);
+    sign_event(agent, &event);
     return meter_store_add_event(agent->parts.store, &event, err);
 }
 
@@ -263,6 +271,34 @@ enum agent_end agent_end(const struct agent *agent)
 
 /* MAKING */
 
+static void sign_result(void *cookie, struct command_result *result)
+{
+    struct agent *agent = cookie;
+    struct eth_hash digest;
+
+    eip712_result(agent->parts.domain, &digest, result);
+    signer_sign(agent->parts.signer, &result->signature, &digest);
+}
+
+/** After a rotation of the key. */
+static int take_over(struct agent *agent, struct err *err)
+{
+    struct meter_store_signing signing = {.signer = signer_address(agent->parts.signer),
+                                          .report = agent_sign_report,
+                                          .event = sign_event,
+                                          .result = sign_result,
+                                          .cookie = agent};
+    uint64_t count = 0;
+
+    if (!meter_store_is_foreign(agent->parts.store))
+        return 0;
+    if (meter_store_resign(agent->parts.store, &count, &signing, err))
+        return err_wrap(err, "sign with the new key");
+    log_info(agent->parts.log, "another signing key than before, signed anew messages=%" PRIu64,
+             count);
+    return 0;
+}
+
 static int restore(struct agent *agent, struct err *err)
 {
     struct meter_store *store = agent->parts.store;
@@ -270,7 +306,7 @@ static int restore(struct agent *agent, struct err *err)
     uint32_t interval_before_s;
     uint32_t commanded_s;
 
-    if (meter_store_registers(store, &agent->registers, err))
+    if (take_over(agent, err) || meter_store_registers(store, &agent->registers, err))
         return -1;
     if (meter_store_commanded_interval(store, &commanded_s, agent->configured_s, err))
         return -1;

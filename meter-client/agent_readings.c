@@ -16,10 +16,18 @@ uint32_t agent_boundary_after(const struct agent *agent, uint32_t unix_s)
     return (unix_s / agent->config.interval_s + 1) * agent->config.interval_s;
 }
 
+void agent_sign_report(void *agent, struct report *report)
+{
+    const struct agent_parts *parts = &((struct agent *)agent)->parts;
+    struct eth_hash digest;
+
+    eip712_report(parts->domain, &digest, report);
+    signer_sign(parts->signer, &report->signature, &digest);
+}
+
 int agent_make_report(struct agent *agent, struct err *err)
 {
     struct report *report = &agent->report;
-    struct eth_hash digest;
 
     if (report->count == 0)
         return 0;
@@ -27,8 +35,7 @@ int agent_make_report(struct agent *agent, struct err *err)
     report->sequence = meter_store_next_sequence(agent->parts.store);
     if (report_check(report, err))
         return err_wrap(err, "own report %" PRIu32, report->sequence);
-    eip712_report(agent->parts.domain, &digest, report);
-    signer_sign(agent->parts.signer, &report->signature, &digest);
+    agent_sign_report(agent, report);
     if (meter_store_add_report(agent->parts.store, report, err))
         return -1;
     log_debug(agent->parts.log, "report stored sequence=%" PRIu32 " readings=%" PRIu32,

@@ -12,6 +12,8 @@ uint32_t agent_boundary_after(const struct agent *agent, uint32_t unix_s);
 bool agent_all_made(const struct agent *agent);
 /** How many readings make a report now. */
 uint32_t agent_report_size(const struct agent *agent);
+/** A callback for the store: agent is a struct agent. */
+void agent_sign_report(void *agent, struct report *report);
 /** Puts the readings that wait into a signed, stored report. */
 int agent_make_report(struct agent *agent, struct err *err) AMR_NODISCARD;
 /** The readings in memory into the store: as they are, or as a report where there are enough. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "meter-client/agent_outbox.h"
+#include "meter-client/agent_readings.h"
 
 #define REFUSED_RETRY_MS 30000
 #define RATE_RETRY_MS    5000
@@ -109,15 +110,6 @@ static bool judge_rejection(struct agent *agent, const struct receipt *receipt)
     return false;
 }
 
-static void sign(void *cookie, struct report *report)
-{
-    struct agent *agent = cookie;
-    struct eth_hash digest;
-
-    eip712_report(agent->parts.domain, &digest, report);
-    signer_sign(agent->parts.signer, &report->signature, &digest);
-}
-
 /**
  * A sequence that the server has with other content was used by another copy of this store. What
  * waits is numbered anew, further and further ahead until nothing is in the way; where the times
@@ -136,7 +128,7 @@ static bool heal(struct agent *agent, const struct receipt *receipt)
         receipt->first >= meter_store_next_sequence(store) || agent->conflicts >= CONFLICTS_MAX)
         return false;
     next = meter_store_next_sequence(store) + (1u << agent->conflicts++) - 1;
-    if (meter_store_renumber(store, &moved, receipt->first, next, sign, agent, &err)) {
+    if (meter_store_renumber(store, &moved, receipt->first, next, agent_sign_report, agent, &err)) {
         agent_store_trouble(agent, &err);
         return false;
     }

@@ -304,6 +304,66 @@ static void what_the_broker_never_takes_is_not_sent_forever(void **state)
     }
 }
 
+/** Counts the messages of a kind that this key signed. */
+static unsigned signed_by(const struct bench *bench, enum topic_kind kind,
+                          const struct eth_address *wanted)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < bench->count; i++) {
+        const char *payload = bench->sent[i].payload;
+        struct eth_address signer;
+        struct eth_hash digest;
+        struct eth_signature signature;
+        struct meter_event event;
+        struct report report;
+
+        if (bench->sent[i].kind != kind)
+            continue;
+        if (kind == TOPIC_READING) {
+            assert_int_equal(payload_report_parse(&report, payload, strlen(payload), NULL), 0);
+            eip712_report(&bench->domain, &digest, &report);
+            signature = report.signature;
+        } else {
+            assert_int_equal(payload_event_parse(&event, payload, strlen(payload), NULL), 0);
+            eip712_event(&bench->domain, &digest, &event);
+            signature = event.signature;
+        }
+        assert_int_equal(recoverer_recover(bench->recoverer, &signer, &digest, &signature), 0);
+        count += eth_address_equal(&signer, wanted);
+    }
+    return count;
+}
+
+static void a_new_key_signs_what_is_on_its_way(void **state)
+{
+    struct bench *bench = bench_new(state, "rotated.db");
+    struct signer *before;
+
+    start(bench);
+    connect_link(bench);
+    pass(bench, 3);
+    receive(bench, (struct receipt){.status = RECEIPT_SEALED, .first = 1, .last = 1});
+    receive(bench, (struct receipt){.status = RECEIPT_STORED, .first = 2, .last = 2});
+    stop(bench);
+    before = bench->signer;
+    bench->signer = signer_generate(NULL);
+    start(bench);
+    bench->count = 0;
+    connect_link(bench);
+    assert_int_equal(sent_of(bench, TOPIC_READING, ""), 1);
+    assert_int_equal(signed_by(bench, TOPIC_READING, signer_address(bench->signer)), 1);
+    assert_int_equal(sent_of(bench, TOPIC_EVENT, ""), 2);
+    assert_int_equal(signed_by(bench, TOPIC_EVENT, signer_address(bench->signer)), 2);
+    bench->count = 0;
+    receive(bench, (struct receipt){.status = RECEIPT_MISSING, .first = 1, .last = 2});
+    assert_int_equal(signed_by(bench, TOPIC_READING, signer_address(bench->signer)), 2);
+    assert_int_equal(signed_by(bench, TOPIC_READING, signer_address(before)), 0);
+    restart(bench);
+    signer_free(before);
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_store_that_takes_nothing_loses_nothing),
         cmocka_unit_test(a_full_disk_loses_nothing),
         cmocka_unit_test(the_backlogs_limit_is_told),
+        cmocka_unit_test(a_new_key_signs_what_is_on_its_way),
         cmocka_unit_test(what_the_broker_never_takes_is_not_sent_forever),
         cmocka_unit_test(sequences_that_were_used_elsewhere_are_passed_over),
         cmocka_unit_test(a_conflict_without_a_way_out_ends),

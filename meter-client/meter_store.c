@@ -39,14 +39,14 @@ static int check_identity(struct meter_store *store, const struct meter_store_id
     same = strcmp(db_column_text(stmt, 0), identity->serial) == 0 &&
            db_column_u64(stmt, 1) == identity->meter &&
            db_column_u64(stmt, 2) == identity->chain_id &&
-           eth_address_equal(&contract, &identity->contract) &&
-           eth_address_equal(&signer, &identity->signer);
+           eth_address_equal(&contract, &identity->contract);
+    store->other_signer = !eth_address_equal(&signer, &identity->signer);
     store->session = (uint32_t)db_column_u64(stmt, 5);
     store->interval_s = (uint32_t)db_column_u64(stmt, 6);
     db_reset(stmt);
     return same ? 0
-                : err_set(err, "the meter store belongs to another meter, chain, contract or "
-                               "signing key: use another file");
+                : err_set(err, "the meter store belongs to another meter, chain or contract: "
+                               "use another file");
 }
 
 static int query_u32(struct meter_store *store, enum statement statement, uint32_t *ret_value,

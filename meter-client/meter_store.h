@@ -4,7 +4,8 @@
  * Readings wait here until they are put into a report; a report is here, signed, before it is sent,
  * and stays until it is sealed (and afterwards for the retention time, for export). Every function
  * that returned success is on disk (WAL, synchronous=FULL). The file is made for one meter, chain,
- * contract and signer; opening it for another is refused, and so is a second process.
+ * and contract; opening it for another is refused, and so is a second process. Another signing key
+ * (after a rotation) takes it over.
  *
  *   queued --stored receipt--> stored --sealed receipt--> sealed
  *      ^---- no seal in time -----'         any open one --rejected receipt--> rejected

@@ -9,6 +9,7 @@
 
 struct meter_store {
     struct db *db;
+    bool other_signer; /* than the one whose signatures it holds */
     uint32_t session;
     uint32_t interval_s;
     uint32_t next_sequence;

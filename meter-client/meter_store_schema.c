@@ -94,6 +94,12 @@ static const char *const STATEMENTS[STATEMENT_COUNT] = {
     [GET_REGISTERS] = "SELECT serial, import_raw_wh, import_shown_wh, export_raw_wh,"
                       " export_shown_wh FROM registers",
     [SET_REGISTERS] = "INSERT OR REPLACE INTO registers VALUES (1, ?, ?, ?, ?, ?)",
+    [OPEN_REPORT] = "SELECT sequence, payload FROM report WHERE state IN (0, 1) AND sequence > ?"
+                    " ORDER BY sequence LIMIT 1",
+    [SET_REPORT] = "UPDATE report SET payload = ? WHERE sequence = ?",
+    [SET_EVENT] = "UPDATE event SET payload = ? WHERE sequence = ?",
+    [SET_RESULT] = "UPDATE result SET payload = ? WHERE sequence = ?",
+    [SET_SIGNER] = "UPDATE identity SET signer = ?",
     [SET_COMMANDED] = "UPDATE control SET commanded_s = ?, configured_s = ?",
 };
 

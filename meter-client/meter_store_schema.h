@@ -48,6 +48,11 @@ enum statement {
     SET_COMMANDED,
     GET_REGISTERS,
     SET_REGISTERS,
+    OPEN_REPORT,
+    SET_REPORT,
+    SET_EVENT,
+    SET_RESULT,
+    SET_SIGNER,
     STATEMENT_COUNT
 };
 

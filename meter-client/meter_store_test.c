@@ -221,14 +221,13 @@ static void pruning_keeps_what_is_open_and_the_sequence(void **state)
 static void another_meters_store_is_refused(void **state)
 {
     char *path = test_path(*state, "other.db");
-    struct meter_store_identity others[5] = {IDENTITY, IDENTITY, IDENTITY, IDENTITY, IDENTITY};
+    struct meter_store_identity others[4] = {IDENTITY, IDENTITY, IDENTITY, IDENTITY};
 
     meter_store_close(open_store(path));
     others[0].serial[1] = '2';
     others[1].meter++;
     others[2].chain_id++;
     others[3].contract.b[0]++;
-    others[4].signer.b[0]++;
     for (size_t i = 0; i < AMR_COUNT(others); i++) {
         struct meter_store *store = NULL;
         struct err err = ERR_INIT;
