@@ -58,7 +58,7 @@ static void write_staff(struct fixture *f, const char *name)
 {
     struct buf text = BUF_INIT;
     unlink(f->staff);
-    test_need(staff_print(&text, name, "secret", 10, NULL) == 0 &&
+    test_need(staff_print(&text, name, "secret", 10, STAFF_VIEWER, NULL) == 0 &&
                   file_create(f->staff, 0640, text.data, text.len, NULL) == 0,
               f->staff);
     buf_free(&text);

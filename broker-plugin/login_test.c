@@ -40,7 +40,7 @@ static int setup(void **state)
     f->accounts = accounts_new(&LIMITS);
     f->clock = clock_manual_new(TEST_NOW_S * UINT64_C(1000));
     test_need(members_refresh(f->members, &changed, &err) == 0 &&
-                  staff_print(&people, "alice", "secret", 10, &err) == 0 &&
+                  staff_print(&people, "alice", "secret", 10, STAFF_VIEWER, &err) == 0 &&
                   staff_parse(f->staff, (char *)people.data, people.len, &err) == 0,
               err.text);
     buf_free(&people);

@@ -15,6 +15,7 @@
 struct config {
     const char *file;
     const char *password_file;
+    const char *role;
 };
 
 #define FILE_ROW                                                                                   \
@@ -116,12 +117,12 @@ static int check_arguments(const struct ctl *ctl, const struct config *config, i
 
 /* The new content: everybody else, as they stood, and then the person. */
 static int changed(struct buf *out, const struct buf *before, const char *name,
-                   const char *password, bool *ret_known, struct err *err)
+                   const char *password, enum staff_role role, bool *ret_known, struct err *err)
 {
     *ret_known = staff_without(out, (const char *)before->data, before->len, name);
     if (out->len > 0 && out->data[out->len - 1] != '\n')
         buf_append_u8(out, '\n');
-    return staff_print(out, name, password, STAFF_LOG_N, err);
+    return staff_print(out, name, password, STAFF_LOG_N, role, err);
 }
 
 /* What the broker would refuse is not written. */
@@ -139,13 +140,17 @@ static int run_add(struct ctl *ctl, void *config_, struct err *err)
     struct buf before = BUF_INIT, after = BUF_INIT, password = BUF_INIT;
     struct staff *staff = NULL;
     bool known = false;
+    enum staff_role role = STAFF_VIEWER;
     int code = check_arguments(ctl, config, 1, err);
+    if (code == CTL_DONE && config->role[0] && staff_role_parse(&role, config->role, err) < 0)
+        code = CTL_USAGE;
     if (code != CTL_DONE)
         return code;
     code = CTL_FAILED;
     if (read_staff(config->file, false, &before, &staff, err) == 0 &&
         read_password(config->password_file, &password, err) == 0 &&
-        changed(&after, &before, ctl->argv[0], buf_str(&password), &known, err) == 0 &&
+        changed(&after, &before, ctl->argv[0], buf_str(&password),
+                config->role[0] ? role : staff_role(staff, ctl->argv[0]), &known, err) == 0 &&
         store(config->file, &after, err) == 0) {
         fprintf(ctl->out, "%s: %s\n", ctl->argv[0], known ? "password changed" : "added");
         code = CTL_DONE;
@@ -193,7 +198,8 @@ static int run_list(struct ctl *ctl, void *config_, struct err *err)
         return code;
     code = read_staff(config->file, true, &content, &staff, err) == 0 ? CTL_DONE : CTL_FAILED;
     for (size_t i = 0; code == CTL_DONE && i < staff_count(staff); i++)
-        fprintf(ctl->out, "%s\n", staff_name(staff, i));
+        fprintf(ctl->out, "%-32s %s\n", staff_name(staff, i),
+                staff_role_text(staff_role(staff, staff_name(staff, i))));
     staff_free(staff);
     buf_free(&content);
     return code;
@@ -203,13 +209,15 @@ static const struct option_row ADD_ROWS[] = {
     FILE_ROW,
     OPTION_STRING(struct config, password_file, "password-file", NULL,
                   "file with the password, readable by its owner only; else it is asked for"),
+    OPTION_STRING(struct config, role, "role", "",
+                  "viewer or operator; empty: as it was, viewer for somebody new"),
 };
 static const struct option_row FILE_ROWS[] = {FILE_ROW};
 
 const struct ctl_verb ctl_staff_add = {
     .name = "staff add",
-    .usage = "NAME --file FILE [--password-file FILE]",
-    .summary = "let somebody log in to the broker by password, or change it",
+    .usage = "NAME --file FILE [--role viewer|operator] [--password-file FILE]",
+    .summary = "let somebody log in to broker and dashboard by password, or change it",
     .rows = ADD_ROWS,
     .row_count = AMR_COUNT(ADD_ROWS),
     .config_size = sizeof(struct config),

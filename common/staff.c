@@ -19,11 +19,12 @@
 #define LOG_N_MIN    10
 #define LOG_N_MAX    17
 #define LINE_MAX_LEN 255
-#define FIELDS       5
+#define FIELDS       5 /* and a role, perhaps */
 
 struct person {
     char name[SERIAL_MAX + 1];
     unsigned log_n;
+    enum staff_role role;
     uint8_t salt[SALT_LEN];
     uint8_t hash[HASH_LEN];
 };
@@ -65,29 +66,43 @@ static int derive(uint8_t ret_hash[HASH_LEN], const char *password, const uint8_
                : -1;
 }
 
-/* Cuts a line at its colons; -1 where there are not exactly as many fields. */
-static int split(char *line, char *ret_fields[FIELDS])
+const char *staff_role_text(enum staff_role role)
+{
+    return role == STAFF_OPERATOR ? "operator" : "viewer";
+}
+
+int staff_role_parse(enum staff_role *ret_role, const char *text, struct err *err)
+{
+    if (strcmp(text, "operator") != 0 && strcmp(text, "viewer") != 0)
+        return err_set(err, "a role is viewer or operator");
+    *ret_role = text[0] == 'o' ? STAFF_OPERATOR : STAFF_VIEWER;
+    return 0;
+}
+
+/* Cuts a line at its colons; -1 where there are not as many fields. No role reads as NULL. */
+static int split(char *line, char *ret_fields[FIELDS + 1])
 {
     size_t count = 0;
+    ret_fields[FIELDS] = NULL;
     for (char *field = line; field; count++) {
         char *colon = strchr(field, ':');
-        if (count == FIELDS)
+        if (count == FIELDS + 1)
             return -1;
         if (colon)
             *colon = '\0';
         ret_fields[count] = field;
         field = colon ? colon + 1 : NULL;
     }
-    return count == FIELDS ? 0 : -1;
+    return count >= FIELDS ? 0 : -1;
 }
 
 static int person_parse(struct person *ret_person, char *line, struct err *err)
 {
-    char *fields[FIELDS];
-    struct person person = {{0}, 0, {0}, {0}};
+    char *fields[FIELDS + 1];
+    struct person person = {0};
     uint64_t log_n = 0;
     if (split(line, fields) < 0 || strcmp(fields[1], "scrypt") != 0)
-        return err_set(err, "not NAME:scrypt:LOG_N:SALT:HASH");
+        return err_set(err, "not NAME:scrypt:LOG_N:SALT:HASH[:ROLE]");
     if (!serial_valid(fields[0]))
         return err_set(err, "bad name");
     if (parse_u64(&log_n, fields[2], LOG_N_MIN, LOG_N_MAX, err) < 0)
@@ -96,6 +111,8 @@ static int person_parse(struct person *ret_person, char *line, struct err *err)
         return err_wrap(err, "salt");
     if (hex0x_decode(person.hash, HASH_LEN, fields[4], err) < 0)
         return err_wrap(err, "hash");
+    if (fields[FIELDS] && staff_role_parse(&person.role, fields[FIELDS], err) < 0)
+        return -1;
     memcpy(person.name, fields[0], strlen(fields[0]) + 1);
     person.log_n = (unsigned)log_n;
     *ret_person = person;
@@ -201,6 +218,12 @@ bool staff_knows(const struct staff *staff, const char *name)
     return find(&staff->people, name) != NULL;
 }
 
+enum staff_role staff_role(const struct staff *staff, const char *name)
+{
+    const struct person *person = find(&staff->people, name);
+    return person ? person->role : STAFF_VIEWER;
+}
+
 bool staff_check(const struct staff *staff, const char *name, const char *password)
 {
     static const struct person NOBODY = {.log_n = STAFF_LOG_N};
@@ -216,9 +239,9 @@ bool staff_check(const struct staff *staff, const char *name, const char *passwo
 }
 
 int staff_print(struct buf *out, const char *name, const char *password, unsigned log_n,
-                struct err *err)
+                enum staff_role role, struct err *err)
 {
-    struct person person = {{0}, 0, {0}, {0}};
+    struct person person = {0};
     if (!serial_valid(name))
         return err_set(err, "a name is 1 to %d of A-Z a-z 0-9 . _ -", SERIAL_MAX);
     if (password[0] == '\0' || strlen(password) > STAFF_PASSWORD_MAX)
@@ -230,7 +253,8 @@ int staff_print(struct buf *out, const char *name, const char *password, unsigne
     hex0x_append(out, person.salt, SALT_LEN);
     buf_printf(out, ":");
     hex0x_append(out, person.hash, HASH_LEN);
-    buf_printf(out, "\n");
+    /* Left out where it is the default: what reads the file may be older. */
+    buf_printf(out, "%s\n", role == STAFF_OPERATOR ? ":operator" : "");
     return 0;
 }
 

@@ -29,8 +29,8 @@ static int setup(void **state)
         return -1;
     f->path = test_path(f->dir, "staff");
     f->staff = staff_new(f->path);
-    if (staff_print(&f->text, "alice", "secret", LOG_N, &f->err) < 0 ||
-        staff_print(&f->text, "bob", "other", LOG_N, &f->err) < 0)
+    if (staff_print(&f->text, "alice", "secret", LOG_N, STAFF_VIEWER, &f->err) < 0 ||
+        staff_print(&f->text, "bob", "other", LOG_N, STAFF_OPERATOR, &f->err) < 0)
         return -1;
     *state = f;
     return 0;
@@ -65,11 +65,24 @@ static void the_right_password_passes_and_no_other(void **state)
     assert_false(staff_check(f->staff, "", ""));
 }
 
+static void a_role_is_viewer_unless_the_line_says_operator(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(staff_parse(f->staff, (char *)f->text.data, f->text.len, &f->err), 0);
+    assert_int_equal(staff_role(f->staff, "alice"), STAFF_VIEWER);
+    assert_int_equal(staff_role(f->staff, "bob"), STAFF_OPERATOR);
+    assert_int_equal(staff_role(f->staff, "carol"), STAFF_VIEWER);
+    f->text.len -= strlen("operator\n");
+    buf_printf(&f->text, "admin\n");
+    assert_int_equal(staff_parse(f->staff, (char *)f->text.data, f->text.len, &f->err), -1);
+    assert_string_equal(f->err.text, "line 2: a role is viewer or operator");
+}
+
 static void two_hashes_of_one_password_differ(void **state)
 {
     struct fixture *f = *state;
     struct buf again = BUF_INIT;
-    assert_int_equal(staff_print(&again, "alice", "secret", LOG_N, &f->err), 0);
+    assert_int_equal(staff_print(&again, "alice", "secret", LOG_N, STAFF_VIEWER, &f->err), 0);
     assert_memory_not_equal(again.data, f->text.data, again.len);
     buf_free(&again);
 }
@@ -109,7 +122,7 @@ static void a_changed_file_is_followed(void **state)
     assert_int_equal(staff_refresh(f->staff, &changed, &f->err), 0);
     assert_false(changed);
     buf_clear(&f->text);
-    assert_int_equal(staff_print(&f->text, "carol", "secret", LOG_N, &f->err), 0);
+    assert_int_equal(staff_print(&f->text, "carol", "secret", LOG_N, STAFF_VIEWER, &f->err), 0);
     write_file(f, 0640);
     assert_int_equal(staff_refresh(f->staff, &changed, &f->err), 0);
     assert_true(changed);
@@ -158,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_right_password_passes_and_no_other),
+        TEST(a_role_is_viewer_unless_the_line_says_operator),
         TEST(two_hashes_of_one_password_differ),
         TEST(a_bad_line_is_refused_by_number_and_changes_nothing),
         TEST(a_changed_file_is_followed),
