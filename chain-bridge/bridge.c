@@ -12,6 +12,7 @@
 #include "chain-bridge/outlet.h"
 #include "chain-bridge/sd_notify.h"
 #include "chain-bridge/store_quarantine.h"
+#include "chain-bridge/web.h"
 #include "common/file.h"
 #include "common/keystore.h"
 
@@ -37,6 +38,7 @@ struct bridge {
     struct batcher *batcher;
     struct intake *intake;
     struct chain_loop *loop;
+    struct web *web;
     bool ready_told;
 };
 
@@ -114,11 +116,28 @@ static enum bridge_exit open_outlet(struct bridge *bridge, struct err *err)
                                    .cert_file = config->cert,
                                    .key_file = config->key,
                                    .group = (uint16_t)config->group,
+                                   .watch = config->web_listen[0] != '\0',
                                    .clock = bridge->clock,
                                    .status = bridge->status,
                                    .log = bridge->log};
     bridge->outlet = outlet_new(&outlet, err);
     return bridge->outlet ? BRIDGE_OK : BRIDGE_USAGE;
+}
+
+static enum bridge_exit open_web(struct bridge *bridge, struct err *err)
+{
+    struct web_config web = {.config = bridge->config,
+                             .store = bridge->store,
+                             .roster = bridge->roster,
+                             .status = bridge->status,
+                             .domain = &bridge->domain,
+                             .recoverer = bridge->recoverer,
+                             .account = *signer_address(bridge->signer),
+                             .clock = bridge->clock,
+                             .log = bridge->log,
+                             .next = outlet_notices(bridge->outlet)};
+    bridge->web = web_new(&web, err);
+    return bridge->web ? BRIDGE_OK : BRIDGE_USAGE;
 }
 
 static int open_follower(struct bridge *bridge, struct err *err)
@@ -129,7 +148,7 @@ static int open_follower(struct bridge *bridge, struct err *err)
                                        .registry = bridge->registry,
                                        .roster = bridge->roster,
                                        .commands = bridge->commands,
-                                       .notices = outlet_notices(bridge->outlet),
+                                       .notices = web_feed_notices(web_feed_of(bridge->web)),
                                        .status = bridge->status,
                                        .log = bridge->log,
                                        .contract = config->contract_address,
@@ -143,7 +162,7 @@ static int open_commands(struct bridge *bridge, struct err *err)
 {
     struct commands_config commands = {.store = bridge->store,
                                        .roster = bridge->roster,
-                                       .notices = outlet_notices(bridge->outlet),
+                                       .notices = web_feed_notices(web_feed_of(bridge->web)),
                                        .status = bridge->status,
                                        .clock = bridge->clock,
                                        .log = bridge->log};
@@ -178,18 +197,19 @@ static struct chain_tuning make_tuning(const struct config *config)
 static int open_submitter(struct bridge *bridge, struct err *err)
 {
     const struct config *config = bridge->config;
-    struct submitter_config submitter = {.settler = {.chain = bridge->chain,
-                                                     .store = bridge->store,
-                                                     .clock = bridge->clock,
-                                                     .notices = outlet_notices(bridge->outlet),
-                                                     .status = bridge->status,
-                                                     .log = bridge->log,
-                                                     .contract = config->contract_address,
-                                                     .group = (uint16_t)config->group,
-                                                     .start_block = config->start_block},
-                                         .checks = make_checks(bridge, bridge->chain),
-                                         .signer = bridge->signer,
-                                         .tuning = make_tuning(bridge->config).submitter};
+    struct submitter_config submitter = {
+        .settler = {.chain = bridge->chain,
+                    .store = bridge->store,
+                    .clock = bridge->clock,
+                    .notices = web_feed_notices(web_feed_of(bridge->web)),
+                    .status = bridge->status,
+                    .log = bridge->log,
+                    .contract = config->contract_address,
+                    .group = (uint16_t)config->group,
+                    .start_block = config->start_block},
+        .checks = make_checks(bridge, bridge->chain),
+        .signer = bridge->signer,
+        .tuning = make_tuning(bridge->config).submitter};
     bridge->submitter = submitter_new(&submitter, err);
     return bridge->submitter ? 0 : -1;
 }
@@ -213,7 +233,7 @@ static enum bridge_exit open_chain(struct bridge *bridge, struct err *err)
                                      .group = (uint16_t)config->group,
                                      .age_ms = tuning.age_ms,
                                      .gap_wait_ms = tuning.gap_wait_ms,
-                                     .notices = outlet_notices(bridge->outlet),
+                                     .notices = web_feed_notices(web_feed_of(bridge->web)),
                                      .mined = submitter_mined,
                                      .cookie = bridge->submitter};
     bridge->batcher = batcher_new(&batcher);
@@ -226,7 +246,7 @@ static enum bridge_exit open_chain(struct bridge *bridge, struct err *err)
                                      .archive = bridge->archive,
                                      .store = bridge->store,
                                      .clock = bridge->clock,
-                                     .notices = outlet_notices(bridge->outlet),
+                                     .notices = web_feed_notices(web_feed_of(bridge->web)),
                                      .status = bridge->status,
                                      .log = bridge->log,
                                      .poll_ms = tuning.poll_ms,
@@ -253,6 +273,8 @@ static enum bridge_exit open_all(struct bridge *bridge, struct err *err)
         result = BRIDGE_FAILED;
     if (result == BRIDGE_OK)
         result = open_outlet(bridge, err);
+    if (result == BRIDGE_OK)
+        result = open_web(bridge, err);
     if (result == BRIDGE_OK)
         result = open_chain(bridge, err);
     return result;
@@ -281,7 +303,21 @@ static void on_stored(void *cookie)
 
 static void on_message(void *cookie, const char *topic, const void *payload, size_t len)
 {
-    intake_offer(cookie, topic, payload, len);
+    struct bridge *bridge = cookie;
+    struct topic parsed;
+    bool known = topic_parse(&parsed, topic) == 0;
+    bool shown = known && (parsed.kind == TOPIC_STATE || parsed.kind == TOPIC_TELEMETRY ||
+                           parsed.kind == TOPIC_EVENT || parsed.kind == TOPIC_SERVER_ALARM);
+    if (!shown)
+        intake_offer(bridge->intake, topic, payload, len);
+    if (shown || (known && parsed.kind == TOPIC_BIRTH))
+        web_feed_message(web_feed_of(bridge->web), &parsed, payload, len);
+}
+
+static void on_report(void *cookie, const char *serial, const struct report *report,
+                      uint64_t received_ms)
+{
+    web_feed_report(cookie, serial, report, received_ms);
 }
 
 static int start_intake(struct bridge *bridge, struct err *err)
@@ -294,9 +330,11 @@ static int start_intake(struct bridge *bridge, struct err *err)
                                                 .recoverer = bridge->recoverer,
                                                 .clock = bridge->clock,
                                                 .future_tolerance_s = config->future_tolerance_s},
-                                   .notices = outlet_notices(bridge->outlet),
+                                   .notices = web_feed_notices(web_feed_of(bridge->web)),
                                    .on_stored = on_stored,
                                    .cookie = bridge->loop,
+                                   .on_report = on_report,
+                                   .report_cookie = web_feed_of(bridge->web),
                                    .commands = bridge->commands,
                                    .status = bridge->status,
                                    .log = bridge->log,
@@ -319,7 +357,8 @@ enum bridge_exit bridge_start(struct bridge *bridge, struct err *err)
              eth_address_text(account, signer_address(bridge->signer)),
              (unsigned long long)status_get(bridge->status, STATUS_BACKLOG));
     if (start_intake(bridge, err) < 0 || chain_loop_start(bridge->loop, err) < 0 ||
-        outlet_start(bridge->outlet, on_message, bridge->intake, err) < 0)
+        web_start(bridge->web, bridge->commands, err) < 0 ||
+        outlet_start(bridge->outlet, on_message, bridge, err) < 0)
         return BRIDGE_FAILED;
     return BRIDGE_OK;
 }
@@ -348,6 +387,7 @@ void bridge_tick(struct bridge *bridge)
     if (intake_release(bridge->intake, &err) < 0)
         log_unusual(bridge->log, "quarantine: %s", err.text);
     outlet_tick(bridge->outlet);
+    web_tick(bridge->web);
     tell_ready(bridge);
 }
 
@@ -369,6 +409,7 @@ void bridge_free(struct bridge *bridge)
         outlet_stop(bridge->outlet);
     intake_free(bridge->intake);
     chain_loop_free(bridge->loop);
+    web_free(bridge->web); /* nobody feeds it any more; it may still use commands */
     batcher_free(bridge->batcher);
     submitter_free(bridge->submitter);
     follower_free(bridge->follower);

@@ -87,6 +87,35 @@ static const struct option_row ROWS[] = {
                        "lowest level logged: debug, info, unusual, broken"),
     OPTION_STRING(struct config, ready_file, "ready-file", NULL,
                   "file made when broker and chain were reached for the first time"),
+    OPTION_STRING(struct config, web_listen, "web-listen", "",
+                  "ADDRESS:PORT of dashboard and API, such as 127.0.0.1:8080; empty: none"),
+    OPTION_STRING(struct config, web_cert, "web-cert", NULL,
+                  "PEM certificate chain for browsers; required unless web-listen is loopback"),
+    OPTION_STRING(struct config, web_key, "web-key", NULL, "PEM file of its key, mode 0600"),
+    OPTION_STRING(struct config, web_staff, "web-staff", NULL,
+                  "staff file (amrctl staff): who may log in; the broker's may be used"),
+    OPTION_STRING(struct config, web_host, "web-host", "",
+                  "name that browsers know this server by, beside localhost"),
+    OPTION_LIST(struct config, web_origins, "web-origins", NULL,
+                "other origins whose pages and requests are trusted, such as https://ops.example: "
+                "a proxy's name"),
+    OPTION_LIST(struct config, web_verify_origins, "web-verify-origins",
+                "http://127.0.0.1:*,http://localhost:*",
+                "origins of Ethereum nodes that the page may ask to verify a reading"),
+    OPTION_U32(struct config, web_interval_s, "web-interval-s", "900", 1, 86400,
+               "seconds between readings that are expected: columns of the heat map, and of meters "
+               "that did not say theirs"),
+    OPTION_U32(struct config, web_late_s, "web-late-s", "0", 0, 604800,
+               "a reading that comes so long after its time is late; 0: an interval, at least 10"),
+    OPTION_U32(struct config, web_silent_s, "web-silent-s", "0", 0, 31536000,
+               "a meter without a reading for so long is silent; 0: four intervals more than late"),
+    OPTION_U32(struct config, web_target_percent, "web-target-percent", "98", 0, 100,
+               "read success that is aimed at"),
+    OPTION_STRING(struct config, operator_keystore, "operator-keystore", NULL,
+                  "keystore of an operator whose key signs what operators order on the dashboard; "
+                  "none: they sign by a wallet"),
+    OPTION_STRING(struct config, operator_passphrase_file, "operator-passphrase-file", NULL,
+                  "file with its passphrase, mode 0600"),
 };
 
 struct options *config_options(struct config *config)

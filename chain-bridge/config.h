@@ -51,6 +51,19 @@ struct config {
     uint32_t quarantine_rows;
     const char *log_level;
     const char *ready_file;
+    const char *web_listen;
+    const char *web_cert;
+    const char *web_key;
+    const char *web_staff;
+    const char *web_host;
+    const char *web_origins;
+    const char *web_verify_origins;
+    uint32_t web_interval_s;
+    uint32_t web_late_s;
+    uint32_t web_silent_s;
+    uint32_t web_target_percent;
+    const char *operator_keystore;
+    const char *operator_passphrase_file;
     /* Derived by config_check: */
     struct eth_address contract_address;
     uint32_t confirmations; /* 0: the `finalized` tag */

@@ -216,7 +216,7 @@ static const struct option_row FILE_ROWS[] = {FILE_ROW};
 
 const struct ctl_verb ctl_staff_add = {
     .name = "staff add",
-    .usage = "NAME --file FILE [--role viewer|operator] [--password-file FILE]",
+    .usage = "NAME --file FILE [--role ROLE] [--password-file FILE]",
     .summary = "let somebody log in to broker and dashboard by password, or change it",
     .rows = ADD_ROWS,
     .row_count = AMR_COUNT(ADD_ROWS),

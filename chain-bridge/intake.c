@@ -251,6 +251,9 @@ static void count_group(struct intake *intake, size_t count)
         const struct item *item = intake->group[i];
         const struct admission *admission = &item->admission;
         stored = stored || admission->kind == ADMITTED || admission->presence.settled;
+        if (admission->kind == ADMITTED && intake->config.on_report)
+            intake->config.on_report(intake->config.report_cookie, item->verdict.serial,
+                                     &item->verdict.report, item->message->received_ms);
         status_add(status, STATUS_STORED, admission->kind == ADMITTED);
         status_add(status, STATUS_BACKLOG, admission->kind == ADMITTED);
         status_add(status, STATUS_REPEATED, admission->kind == REPEATED);

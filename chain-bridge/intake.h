@@ -29,6 +29,10 @@ struct intake_config {
     struct notices notices;
     void (*on_stored)(void *cookie); /* after a commit that helps a batch; NULL: nobody */
     void *cookie;
+    /* after the commit of a report; copies it and returns; NULL: nobody */
+    void (*on_report)(void *cookie, const char *serial, const struct report *report,
+                      uint64_t received_ms);
+    void *report_cookie;
     struct commands *commands; /* told of results, and of meters that are there; NULL: nobody */
     struct status *status;
     struct log *log;

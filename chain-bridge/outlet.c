@@ -11,7 +11,8 @@
 
 enum {
     LINKS_MAX = 16,
-    FILTERS = 4,
+    FILTERS = 8,
+    FILTERS_UNWATCHED = 6,
     ALARMS_WAITING_MAX = 256,
     CAUSES_MAX = 32,
     ALARM_WINDOW_MS = 10000,
@@ -105,7 +106,7 @@ static int add_link(struct outlet *outlet, const char *server, struct err *err)
                                .cert_file = config->cert_file,
                                .key_file = config->key_file,
                                .filters = outlet->filters,
-                               .filter_count = FILTERS,
+                               .filter_count = config->watch ? FILTERS : FILTERS_UNWATCHED,
                                .keepalive_s = 30,
                                .session_expiry_s = SESSION_EXPIRY_S,
                                .receive_max = 0,
@@ -145,11 +146,12 @@ static int add_links(struct outlet *outlet, struct err *err)
 
 static void make_filters(struct outlet *outlet)
 {
-    static const enum topic_kind KINDS[FILTERS] = {TOPIC_READING, TOPIC_COMMAND_ACK, TOPIC_BACKLOG,
-                                                   TOPIC_BIRTH};
+    static const enum topic_kind KINDS[FILTERS] = {
+        TOPIC_READING, TOPIC_COMMAND_ACK,  TOPIC_BACKLOG, TOPIC_BIRTH,
+        TOPIC_EVENT,   TOPIC_SERVER_ALARM, TOPIC_STATE,   TOPIC_TELEMETRY};
     for (size_t i = 0; i < FILTERS; i++)
-        outlet->filters[i] =
-            topic_format(outlet->filter_texts[i], outlet->config.group, "+", KINDS[i]);
+        outlet->filters[i] = topic_format(outlet->filter_texts[i], outlet->config.group,
+                                          KINDS[i] == TOPIC_SERVER_ALARM ? NULL : "+", KINDS[i]);
 }
 
 struct outlet *outlet_new(const struct outlet_config *config, struct err *err)

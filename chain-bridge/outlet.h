@@ -24,6 +24,7 @@ struct outlet_config {
     const char *cert_file;
     const char *key_file;
     uint16_t group;
+    bool watch; /* wants states and telemetry of meters, too: for the dashboard */
     const struct clock *clock;
     struct status *status;
     struct log *log;

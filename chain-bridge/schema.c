@@ -69,6 +69,12 @@ static const char *const MIGRATIONS[] = {
     "DELETE FROM cursor",
     "ALTER TABLE quarantine ADD COLUMN release INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX quarantine_release ON quarantine (id) WHERE release = 1;",
+    "CREATE TABLE meter_event (meter INTEGER NOT NULL, sequence INTEGER NOT NULL,"
+    " unix_s INTEGER NOT NULL, code INTEGER NOT NULL, received_ms INTEGER NOT NULL,"
+    " signature BLOB NOT NULL, PRIMARY KEY (meter, sequence)) WITHOUT ROWID;"
+    "CREATE TABLE token (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
+    " role INTEGER NOT NULL, hash BLOB NOT NULL UNIQUE, created_s INTEGER NOT NULL,"
+    " created_by TEXT NOT NULL, expires_s INTEGER NOT NULL, used_s INTEGER NOT NULL DEFAULT 0);",
 };
 
 #define ALARM_GROUP_COLUMNS                                                                        \
@@ -257,6 +263,26 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [REBUILD_COUNT] = "UPDATE batch SET (reports, readings) = (SELECT count(*), total(readings)"
                       " FROM report WHERE report.batch = batch.id)",
     [REBUILD_EACH] = "SELECT id FROM batch ORDER BY id",
+    [EVENT_ADD] = "INSERT INTO meter_event VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    [EVENT_TRIM] = "DELETE FROM meter_event WHERE meter = ?1 AND sequence <= (SELECT max(sequence)"
+                   " FROM meter_event WHERE meter = ?1) - ?2",
+    [EVENT_EACH] = "SELECT sequence, unix_s, code, received_ms FROM meter_event WHERE meter = ?"
+                   " AND sequence < ? ORDER BY sequence DESC LIMIT ?",
+    [TOKEN_ADD] = "INSERT INTO token (name, role, hash, created_s, created_by, expires_s)"
+                  " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+    [TOKEN_FIND] = "SELECT id, name, role, created_s, created_by, expires_s, used_s FROM token"
+                   " WHERE hash = ?",
+    [TOKEN_USED] = "UPDATE token SET used_s = ? WHERE id = ?",
+    [TOKEN_DROP] = "DELETE FROM token WHERE id = ?",
+    [TOKEN_EACH] = "SELECT id, name, role, created_s, created_by, expires_s, used_s FROM token"
+                   " ORDER BY id",
+    [BATCH_EACH] = "SELECT id, ifnull(sealed_ms, 0) FROM batch WHERE id < ? ORDER BY id DESC"
+                   " LIMIT ?",
+    [BATCH_BY_ROOT] =
+        "SELECT id, ifnull(sealed_ms, 0) FROM batch WHERE root = ?1 AND state = 1 UNION ALL"
+        " SELECT id, 0 FROM batch WHERE root = ?1 AND state <> 1 AND id >"
+        " (SELECT max(id) FROM batch) - 1000 LIMIT 1",
+    [TX_OF_BATCH] = "SELECT nonce FROM tx WHERE batch = ? ORDER BY nonce DESC LIMIT 1",
 };
 
 const struct db_schema store_schema = {

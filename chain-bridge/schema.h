@@ -101,6 +101,17 @@ enum store_statement {
     REBUILD_METER,
     REBUILD_COUNT,
     REBUILD_EACH,
+    EVENT_ADD,
+    EVENT_TRIM,
+    EVENT_EACH,
+    TOKEN_ADD,
+    TOKEN_FIND,
+    TOKEN_USED,
+    TOKEN_DROP,
+    TOKEN_EACH,
+    BATCH_EACH,
+    BATCH_BY_ROOT,
+    TX_OF_BATCH,
     STORE_STATEMENTS
 };
 

@@ -72,6 +72,14 @@ uint64_t status_get(const struct status *status, enum status_number number)
     return atomic_load(&status->numbers[number]);
 }
 
+void status_paused(const struct status *status, char *ret_text, size_t size)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)&status->lock;
+    pthread_mutex_lock(lock);
+    snprintf(ret_text, size, "%s", status->paused);
+    pthread_mutex_unlock(lock);
+}
+
 bool status_pause(struct status *status, const char *text)
 {
     pthread_mutex_lock(&status->lock);

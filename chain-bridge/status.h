@@ -8,6 +8,7 @@
 #define AMR_BRIDGE_STATUS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/buf.h"
@@ -49,6 +50,8 @@ void status_free(struct status *status);
 void status_add(struct status *status, enum status_number number, int64_t by);
 void status_set(struct status *status, enum status_number number, uint64_t value);
 uint64_t status_get(const struct status *status, enum status_number number);
+/** Copies the text that status_pause was given; "": working. */
+void status_paused(const struct status *status, char *ret_text, size_t size);
 /** text NULL or "": working. true where this differs from before. */
 bool status_pause(struct status *status, const char *text);
 
