@@ -124,7 +124,7 @@ static struct live_meter *add_row(struct web_live *live, const struct registry_m
     row->interval_s = live->config.interval_s;
     row->status = LIVE_NEVER;
     row->cells = grid_cells_new(live->grid);
-    row->first_column = live->due_column + 1;
+    row->first_column = grid_column(live->grid, clock_unix_s(live->config.clock));
     live->rows[meter_number(meter->meter)] = row;
     if (meter_number(meter->meter) > live->highest)
         live->highest = meter_number(meter->meter);
