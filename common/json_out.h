@@ -2,8 +2,8 @@
  * json_out.h: JSON written straight into a buffer, where a tree would only be thrown away.
  *
  * Calls follow the document from left to right; commas come by themselves. key NULL is for members
- * of arrays and for the document itself. The caller closes what it opened, with json_put_end_* of the
- * same kind. Texts are escaped (json_append_string). Pure; any thread.
+ * of arrays and for the document itself. The caller closes what it opened, with json_put_end_* of
+ * the same kind. Texts are escaped (json_append_string). Pure; any thread.
  */
 #ifndef AMR_COMMON_JSON_OUT_H
 #define AMR_COMMON_JSON_OUT_H
