@@ -371,7 +371,7 @@ static void tell_ready(struct bridge *bridge)
         status_get(bridge->status, STATUS_BROKERS) == 0)
         return;
     bridge->ready_told = true;
-    sd_notify_state("READY=1");
+    sd_notify_state("STATUS=broker and chain were reached");
     log_info(bridge->log, "ready meters=%llu",
              (unsigned long long)status_get(bridge->status, STATUS_METERS));
     if (!path)

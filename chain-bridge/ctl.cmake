@@ -87,7 +87,7 @@ amr_library(
 add_executable(amrctl ctl_main.c)
 target_link_libraries(amrctl PRIVATE amr-ctl)
 target_compile_definitions(amrctl PRIVATE AMR_VERSION="${PROJECT_VERSION}")
-install(TARGETS amrctl)
+install(TARGETS amrctl COMPONENT ctl)
 amr_manual(amrctl 1)
 
 set(completion ${CMAKE_BINARY_DIR}/completion/amrctl)
@@ -98,7 +98,7 @@ add_custom_command(
   DEPENDS amrctl
   VERBATIM)
 add_custom_target(amrctl-completion ALL DEPENDS ${completion})
-install(FILES ${completion} DESTINATION share/bash-completion/completions)
+install(FILES ${completion} DESTINATION share/bash-completion/completions COMPONENT ctl)
 
 amr_fuzz_target(proof SOURCES proof_fuzz.c CORPUS ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/proof LINK
                 amr-chain)

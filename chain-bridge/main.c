@@ -38,6 +38,7 @@ static void wait_for_end(struct bridge *bridge, const sigset_t *signals, const s
         if (got == SIGHUP)
             reload(bridge, again);
         bridge_tick(bridge);
+        sd_notify_state("WATCHDOG=1");
     }
 }
 
@@ -62,10 +63,12 @@ static int run(const struct reload *again, const struct clock *clock)
     enum bridge_exit code = bridge_new(&bridge, config, clock, log, &err);
     if (code == BRIDGE_OK)
         code = bridge_start(bridge, &err);
-    if (code == BRIDGE_OK)
+    if (code == BRIDGE_OK) {
+        sd_notify_state("READY=1");
         wait_for_end(bridge, &signals, again);
-    else
+    } else {
         log_unusual(log, "amr-bridge does not start: %s", err.text);
+    }
     bridge_free(bridge);
     if (code == BRIDGE_OK)
         log_info(log, "ended");

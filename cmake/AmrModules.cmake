@@ -27,7 +27,8 @@ function(amr_manual program section)
     DEPENDS ${program}
     VERBATIM)
   add_custom_target(${program}-manual ALL DEPENDS ${page})
-  install(FILES ${page} DESTINATION share/man/man${section})
+  string(REGEX REPLACE "^amr-?" "" component ${program})
+  install(FILES ${page} DESTINATION share/man/man${section} COMPONENT ${component})
 endfunction()
 
 function(amr_unit_test name source)
