@@ -57,34 +57,40 @@ const struct ctl_verb ctl_pki_init = {
 
 static const struct option_row ISSUE_ROWS[] = {
     DIR_ROW,
-    OPTION_STRING(struct config, role, "role", NULL, "bridge or ops"),
+    OPTION_STRING(struct config, role, "role", NULL, "bridge, ops or broker"),
     OPTION_STRING(struct config, name, "name", NULL,
                   "common name, which is also the MQTT client id; files are named after it"),
+    OPTION_LIST(struct config, hosts, "host", "localhost,127.0.0.1",
+                "broker: names and addresses by which clients reach it"),
     OPTION_U32(struct config, days, "days", "825", 1, PKI_DAYS_MAX, "validity"),
 };
 
 static int run_issue(struct ctl *ctl, void *config_, struct err *err)
 {
     const struct config *config = config_;
-    if (config->role == NULL || config->name == NULL) {
-        err_set(err, "give --role bridge|ops and --name NAME");
+    bool broker = config->role != NULL && strcmp(config->role, "broker") == 0;
+    if (config->role == NULL || (config->name == NULL) != broker) {
+        err_set(err, "give --role bridge|ops and --name NAME, or --role broker and --host NAME");
         return CTL_USAGE;
     }
     struct pki *pki = pki_open(config->dir, err);
-    int result =
-        pki != NULL ? pki_issue_service(pki, config->name, config->role, config->days, err) : -1;
+    int result = -1;
+    if (pki != NULL)
+        result = broker ? pki_issue_server(pki, config->hosts, config->days, err)
+                        : pki_issue_service(pki, config->name, config->role, config->days, err);
     pki_free(pki);
     if (result != 0)
         return CTL_FAILED;
-    fprintf(ctl->out, "%s/%s.crt  certificate\n%s/%s.key  key\n", config->dir, config->name,
-            config->dir, config->name);
+    const char *name = broker ? "server" : config->name;
+    fprintf(ctl->out, "%s/%s.crt  certificate\n%s/%s.key  key\n", config->dir, name, config->dir,
+            name);
     return CTL_DONE;
 }
 
 const struct ctl_verb ctl_pki_issue = {
     .name = "pki issue",
-    .usage = "--role bridge|ops --name NAME [--dir DIR]",
-    .summary = "issue a certificate and key for a bridge or for operations staff",
+    .usage = "--role bridge|ops --name NAME | --role broker --host NAME [--dir DIR]",
+    .summary = "issue a certificate and key for a bridge, staff, or the broker anew",
     .rows = ISSUE_ROWS,
     .row_count = AMR_COUNT(ISSUE_ROWS),
     .config_size = sizeof(struct config),

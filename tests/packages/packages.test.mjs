@@ -91,7 +91,7 @@ test('set up by the guide, readings are sealed', { timeout: 180_000 }, async () 
 ExecStart=/opt/anvil --chain-id 31337 --block-time 1 --max-persisted-states 0 --enable-tx-gas-limit
 `);
   machine.run('chmod 755 /opt/anvil; systemctl daemon-reload; systemctl start anvil');
-  machine.run(`umask 077; mkdir -p /root/admin; cd /root/admin
+  machine.run(`umask 077; mkdir -p /srv/admin; cd /srv/admin
     echo admin-passphrase >admin.pass; echo ${RICH[0]} >rich; echo ${RICH[1]} >server-key
     amrctl key import --keystore admin.json --passphrase-file admin.pass --secret-file rich`);
   await until('the chain', () => machine.try('amrctl status --rpc http://127.0.0.1:8545').stdout.includes('31337') || journal('anvil').includes('Listening'));
@@ -102,7 +102,7 @@ ExecStart=/opt/anvil --chain-id 31337 --block-time 1 --max-persisted-states 0 --
 });
 
 // docs/operations.md, "Setting up a server", with this test's names
-const SETUP = `cd /root/admin; umask 022
+const SETUP = `cd /srv/admin; umask 022
   as_admin='--keystore admin.json --passphrase-file admin.pass --rpc http://127.0.0.1:8545'
   amrctl deploy $as_admin --bytecode /usr/share/amr/MeterLedger.bin --output ledger.conf
   amrctl pki init --dir pki
@@ -163,8 +163,8 @@ test('an upgrade restarts what ran and keeps what was configured', { timeout: 18
 
 test('the WebSockets listener opens after its example is copied', { timeout: 60_000 }, async () => {
   machine.run(`cp /usr/share/doc/amr-broker/examples/websockets.conf /etc/amr/broker/conf.d/
-    (umask 077; echo correct-horse-battery >/root/admin/alice)
-    amrctl staff add alice --file /etc/amr/broker/staff --password-file /root/admin/alice
+    (umask 077; echo correct-horse-battery >/srv/admin/alice)
+    amrctl staff add alice --file /etc/amr/broker/staff --password-file /srv/admin/alice
     systemctl restart amr-broker`);
   assert.match(machine.run('stat -c "%a %U:%G" /etc/amr/broker/staff'), /^640 root:mosquitto/);
   const reached = `perl -MIO::Socket::INET -e 'IO::Socket::INET->new("localhost:8884") or exit 1'`;
@@ -178,7 +178,7 @@ test('removed, nothing runs; purged, only keys and stores are left', () => {
   assert.equal(machine.try('pgrep -x "amr-bridge|amr-meter"').stdout, '');
   const said = machine.run('apt-get -q -y purge amr-bridge amr-broker amr-meter amrctl');
   assert.match(said, /kept \/var\/lib\/amr-bridge/);
-  const left = machine.run('find / -xdev -ipath "*amr*" -not -path "/root/*" -not -path "/opt/*" -not -path "/proc/*" -not -path "/sys/*" -not -path "/var/cache/apt/*" -not -path "/usr/share/zoneinfo/*"').trim().split('\n');
+  const left = machine.run('find / -xdev -ipath "*amr*" -not -path "/srv/*" -not -path "/opt/*" -not -path "/proc/*" -not -path "/sys/*" -not -path "/var/cache/apt/*" -not -path "/usr/share/zoneinfo/*"').trim().split('\n');
   const kept = /^\/(etc\/amr(\/(bridge|broker|meters)(\/.*)?)?|var\/lib\/(private\/)?amr-(bridge|meter)(\/.*)?|var\/lib\/dpkg.*|var\/lib\/systemd\/.*)$/;
   assert.deepEqual(left.filter((name) => name && !kept.test(name)), []);
   assert.ok(machine.has('etc/amr/bridge/keystore.json') && machine.has('var/lib/amr-bridge/bridge.db'));

@@ -1,0 +1,211 @@
+// Each procedure of docs/operations.md, done as it stands there, beside meters that measure all the
+// time; at the end of each the chain holds what the meters wrote down, once.
+import assert from 'node:assert/strict';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import mqtt from 'mqtt';
+import { endAndCompare, sealedBy, startLoad } from '../faults/load.mjs';
+import { freePort } from './processes.mjs';
+import { run, scenario, until } from './harness.mjs';
+
+const page = (name) => readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8');
+const admin = (stage) => [...stage.onChain, ...stage.admin.options];
+const moreSealed = (stage, meters, count = 2) => {
+  const had = meters.map((meter) => sealedBy(stage, meter));
+  return until('more to be sealed', () => meters.every((meter, i) => sealedBy(stage, meter) >= had[i] + count), 60_000);
+};
+// Looks and tries again sooner than people need.
+const QUICK = { bridge: ['--check-ms', 2000, '--raise-ms', 5000] };
+const rebuild = (stage, ...files) =>
+  run(stage.bridge.command, [...stage.bridge.args, '--rebuild', '--rebuild-from', files.join(',')], {
+    env: stage.bridge.env,
+    timeoutMs: 120_000,
+  });
+
+test('the guide tells what to do for each alarm that there is', () => {
+  const section = (text, from, to) => text.slice(text.indexOf(from), text.indexOf(to, text.indexOf(from) + 1));
+  const named = (text) => [...text.matchAll(/^\| ((?:`[a-z-]+`(?:, )?)+)/gm)].flatMap((m) => [...m[1].matchAll(/`([a-z-]+)`/g)].map((n) => n[1]));
+  const interfaces = page('INTERFACES.md');
+  const causes = [...named(section(interfaces, '\n## Causes', '\n## ')), ...named(section(interfaces, '\n## Alarms', '\n## Signatures'))];
+  const guide = named(section(page('docs/operations.md'), '\n## Alarms', '\n## Figures'));
+  assert.ok(causes.length > 20);
+  assert.deepEqual(guide.toSorted(), [...new Set(causes)].toSorted());
+});
+
+scenario('restore: a server is made anew on another machine from its backup', async (stage) => {
+  const meters = await startLoad(stage, 2);
+  // the backup, beside the running server
+  const backup = stage.path('backup');
+  mkdirSync(backup);
+  await until('an archive', () => existsSync(stage.path('state/bridge.db.archive')));
+  copyFileSync(stage.path('state/bridge.db.archive'), join(backup, 'bridge.db.archive'));
+  for (const name of ['keys/server.json', 'keys/server.pass', 'pki/bridge.key', 'pki/bridge.crt', 'pki/ca.crt'])
+    copyFileSync(stage.path(name), join(backup, name.replace('/', '-')));
+  await moreSealed(stage, meters);
+  // the machine is lost
+  await stage.bridge.kill();
+  await stage.broker.kill();
+  for (const folder of ['state', 'registry']) for (const name of readdirSync(stage.path(folder))) rmSync(stage.path(folder, name));
+  for (const name of ['keys/server.json', 'keys/server.pass', 'pki/bridge.key', 'pki/bridge.crt']) {
+    rmSync(stage.path(name));
+    copyFileSync(join(backup, name.replace('/', '-')), stage.path(name));
+  }
+  const { code, stderr } = rebuild(stage, join(backup, 'bridge.db.archive'));
+  assert.equal(code, 0, stderr);
+  await stage.restartBroker();
+  await stage.restartBridge();
+  await moreSealed(stage, meters);
+  for (const meter of meters) await meter.stop();
+  const reports = meters.flatMap((meter) => stage.exportOf(meter));
+  await stage.allSealed(reports);
+  await stage.agree(reports);
+});
+
+scenario('an old copy of the store put back by mistake seals nothing twice', async (stage) => {
+  const meters = await startLoad(stage, 2);
+  await stage.bridge.stop();
+  cpSync(stage.path('state'), stage.path('old-state'), { recursive: true });
+  await stage.restartBridge();
+  await moreSealed(stage, meters, 4);
+  await stage.bridge.stop();
+  copyFileSync(stage.path('state/bridge.db.archive'), stage.path('kept.archive'));
+  rmSync(stage.path('state'), { recursive: true });
+  cpSync(stage.path('old-state'), stage.path('state'), { recursive: true });
+  await stage.bridge.start().says(/cause=(nonce-foreign|chain-reset)|nonce-foreign/);
+  await stage.bridge.stop();
+  for (const name of readdirSync(stage.path('state'))) rmSync(stage.path('state', name));
+  const { code, stderr } = rebuild(stage, stage.path('kept.archive'));
+  assert.equal(code, 0, stderr);
+  await stage.restartBridge();
+  await endAndCompare(stage, meters);
+});
+
+scenario("the server's Ethereum key is changed", async (stage) => {
+  const meters = await startLoad(stage, 2);
+  const fresh = await stage.account('server-2');
+  stage.ctl('server', 'add', fresh.address, '--group', 1, ...admin(stage));
+  await stage.bridge.stop();
+  renameSync(stage.path('state/bridge.db.archive'), stage.path('before.archive'));
+  for (const name of readdirSync(stage.path('state'))) rmSync(stage.path('state', name));
+  stage.bridge.args = stage.bridge.args.map((arg) => fresh.options[stage.server.options.indexOf(arg)] ?? arg);
+  const { code, stderr } = rebuild(stage, stage.path('before.archive'));
+  assert.equal(code, 0, stderr);
+  await stage.restartBridge();
+  await stage.bridge.says(new RegExp(`account=${fresh.address}`, 'i'));
+  stage.ctl('server', 'remove', stage.server.address, ...admin(stage));
+  await moreSealed(stage, meters);
+  await endAndCompare(stage, meters);
+});
+
+scenario('certificates of broker, bridge and meter are renewed', async (stage) => {
+  const meters = await startLoad(stage, 1);
+  const pki = (name) => stage.path('pki', name);
+  const serialOf = (file) => run('openssl', ['x509', '-in', file, '-noout', '-serial']).stdout;
+  const before = serialOf(pki('server.crt'));
+  for (const name of ['server', 'bridge']) for (const kind of ['crt', 'key']) renameSync(pki(`${name}.${kind}`), pki(`${name}.${kind}.old`));
+  stage.ctl('pki', 'issue', '--dir', pki('.'), '--role', 'broker', '--host', 'localhost,127.0.0.1');
+  stage.ctl('pki', 'issue', '--dir', pki('.'), '--role', 'bridge', '--name', 'bridge');
+  assert.notEqual(serialOf(pki('server.crt')), before);
+  for (const kind of ['crt', 'key']) writeFileSync(stage.path('broker', `server.${kind}`), readFileSync(pki(`server.${kind}`)));
+  await stage.broker.stop();
+  await stage.restartBroker();
+  await stage.bridge.stop();
+  await stage.restartBridge();
+  const [meter] = meters;
+  const crt = stage.path('meters', `${meter.serial}.crt`);
+  const old = serialOf(crt);
+  rmSync(crt);
+  stage.enrol(stage.path('meters', `${meter.serial}.csr`));
+  assert.notEqual(serialOf(crt), old);
+  await meter.stop();
+  await stage.startMeters(meter);
+  await moreSealed(stage, meters);
+  await endAndCompare(stage, meters);
+});
+
+scenario('the authority is replaced without an hour in which meters are shut out', async (stage) => {
+  const [meter] = await startLoad(stage, 1);
+  const pki = (name) => stage.path('pki', name);
+  const file = (name) => stage.path('meters', `${meter.serial}.${name}`);
+  stage.ctl('pki', 'init', '--dir', stage.path('new-pki'));
+  stage.ctl('pki', 'issue', '--dir', stage.path('new-pki'), '--role', 'bridge', '--name', 'bridge');
+  // first everybody trusts both
+  const both = readFileSync(pki('ca.crt'), 'utf8') + readFileSync(stage.path('new-pki/ca.crt'), 'utf8');
+  for (const place of ['broker/ca.crt', 'both.crt']) writeFileSync(stage.path(place), both);
+  stage.bridge.args = stage.bridge.args.map((arg) => (arg === pki('ca.crt') ? stage.path('both.crt') : arg));
+  meter.args = [...meter.args, '--ca', stage.path('both.crt')];
+  await stage.broker.stop();
+  await stage.restartBroker();
+  await stage.bridge.stop();
+  await stage.restartBridge();
+  await meter.stop();
+  await stage.startMeters(meter);
+  await moreSealed(stage, [meter]);
+  // then new certificates, in any order
+  renameSync(stage.path('pki'), stage.path('old-pki'));
+  renameSync(stage.path('new-pki'), stage.path('pki'));
+  for (const kind of ['crt', 'key']) writeFileSync(stage.path('broker', `server.${kind}`), readFileSync(pki(`server.${kind}`)));
+  await stage.broker.stop();
+  await stage.restartBroker();
+  await stage.bridge.stop();
+  await stage.restartBridge();
+  rmSync(file('crt'));
+  stage.enrol(file('csr'));
+  await meter.stop();
+  await stage.startMeters(meter);
+  await moreSealed(stage, [meter]);
+  // and the old one goes
+  writeFileSync(stage.path('broker/ca.crt'), readFileSync(pki('ca.crt')));
+  await stage.broker.stop();
+  await stage.restartBroker();
+  await moreSealed(stage, [meter]);
+  await endAndCompare(stage, [meter]);
+});
+
+scenario('an account without money, a server not listed: mended, and the backlog drains', QUICK, async (stage) => {
+  const meters = await startLoad(stage, 1);
+  await stage.rpc.request({ method: 'anvil_setBalance', params: [stage.server.address, '0x0'] });
+  await stage.bridge.says(/cause=account-empty/);
+  await stage.rpc.request({ method: 'anvil_setBalance', params: [stage.server.address, '0x56bc75e2d63100000'] });
+  await moreSealed(stage, meters);
+  stage.ctl('server', 'remove', stage.server.address, ...admin(stage));
+  await stage.bridge.says(/cause=server-not-listed/, { deadlineMs: 60_000 });
+  stage.ctl('server', 'add', stage.server.address, '--group', 1, ...admin(stage));
+  await moreSealed(stage, meters);
+  await endAndCompare(stage, meters);
+});
+
+scenario('staff with a password subscribe over WebSockets, and only that', async (stage) => {
+  const port = await freePort();
+  const [staff, password] = [stage.path('broker/staff'), stage.path('alice-password')];
+  writeFileSync(password, 'correct-horse-battery\n', { mode: 0o600 });
+  stage.ctl('staff', 'add', 'bob', '--file', staff, '--password-file', password);
+  const listener = page('deploy/mosquitto-websockets.conf')
+    .replaceAll('/etc/amr/broker/', stage.path('broker/'))
+    .replaceAll('/run/credentials/amr-broker.service/', stage.path('broker/'))
+    .replace('listener 8884', `listener ${port} 127.0.0.1`);
+  const conf = stage.path('broker/mosquitto.conf');
+  writeFileSync(conf, `${readFileSync(conf, 'utf8')}plugin_opt_staff ${staff}\n${listener}`);
+  const owner = run('stat', ['-c', '%u:%g', conf]).stdout.trim();
+  run('chown', [owner, staff]);
+  await stage.broker.stop();
+  await stage.restartBroker();
+  const login = (options) =>
+    new Promise((resolve) => {
+      const client = mqtt.connect(`wss://127.0.0.1:${port}`, { ca: stage.brokerAddress().ca, protocolVersion: 5, reconnectPeriod: 0, ...options });
+      client.on('connect', () => resolve(client));
+      client.on('error', (error) => { client.end(true); resolve(error); });
+      client.on('close', () => resolve(new Error('closed')));
+    });
+  const bob = await login({ clientId: 'bob~web', username: 'bob', password: 'correct-horse-battery' });
+  assert.ok(bob.subscribeAsync, String(bob));
+  const seen = new Promise((resolve) => bob.on('message', (topic) => resolve(topic)));
+  await bob.subscribeAsync('amr/v1/1/server/state/broker', { qos: 1 });
+  assert.equal(await seen, 'amr/v1/1/server/state/broker');
+  await assert.rejects(bob.publishAsync('amr/v1/1/server/alarm', '{}', { qos: 1 }));
+  await bob.endAsync(true);
+  assert.ok((await login({ clientId: 'bob~web', username: 'bob', password: 'wrong' })) instanceof Error);
+  assert.ok((await login({ clientId: 'M-01' })) instanceof Error);
+});
