@@ -89,7 +89,7 @@ static int run_issue(struct ctl *ctl, void *config_, struct err *err)
 
 const struct ctl_verb ctl_pki_issue = {
     .name = "pki issue",
-    .usage = "--role bridge|ops --name NAME | --role broker --host NAME [--dir DIR]",
+    .usage = "--role bridge|ops|broker [--name NAME] [--host NAME]",
     .summary = "issue a certificate and key for a bridge, staff, or the broker anew",
     .rows = ISSUE_ROWS,
     .row_count = AMR_COUNT(ISSUE_ROWS),
