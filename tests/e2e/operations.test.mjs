@@ -99,6 +99,25 @@ scenario("the server's Ethereum key is changed", async (stage) => {
   await endAndCompare(stage, meters);
 });
 
+scenario("a meter's keys are changed, its readings go on", async (stage) => {
+  const [meter] = await startLoad(stage, 1);
+  const folder = stage.path('fresh');
+  mkdirSync(folder);
+  const conf = readFileSync(stage.path('meters', `${meter.serial}.conf`), 'utf8');
+  const id = conf.match(/^meter = (\d+)$/m)[1];
+  const made = run(meter.command, ['init', '--dir', folder, '--serial', meter.serial]);
+  assert.equal(made.code, 0, made.stderr);
+  stage.ctl('rotate', id, '--signer', made.stdout.match(/^signer (0x\w+)$/m)[1], ...admin(stage));
+  stage.enrol(join(folder, `${meter.serial}.csr`));
+  await meter.stop();
+  for (const kind of ['key', 'signing-key', 'crt']) copyFileSync(join(folder, `${meter.serial}.${kind}`), stage.path('meters', `${meter.serial}.${kind}`));
+  const again = readFileSync(join(folder, `${meter.serial}.conf`), 'utf8');
+  writeFileSync(stage.path('meters', `${meter.serial}.conf`), again.replaceAll(folder, stage.path('meters')));
+  await stage.startMeters(meter);
+  await moreSealed(stage, [meter]);
+  await endAndCompare(stage, [meter]);
+});
+
 scenario('certificates of broker, bridge and meter are renewed', async (stage) => {
   const meters = await startLoad(stage, 1);
   const pki = (name) => stage.path('pki', name);
