@@ -320,12 +320,25 @@ static void print_conf(struct buf *out, const struct enrolment *run,
     char contract[ETH_ADDRESS_TEXT];
     buf_printf(out,
                "# Meter %s, written by amrctl enrol. For amr-meter.\n"
-               "servers = %s\nca = %s/ca.crt\ncert = %s/%s.crt\nkey = %s/%s.key\n"
+               "servers = %s\nca = %s/%s.conf\ncert = %s/%s.conf\nkey = %s/%s.key\n"
                "signing-key = %s/%s.signing-key\nserial = %s\nmeter = %" PRIu32
                "\ngroup = %u\nchain-id = %" PRIu64 "\ncontract = %s\nstore = %s/%s.db\n",
-               serial, run->config->servers, folder, folder, serial, folder, serial, folder, serial,
-               serial, applicant->meter, (unsigned)meter_group(applicant->meter),
+               serial, run->config->servers, folder, serial, folder, serial, folder, serial, folder,
+               serial, serial, applicant->meter, (unsigned)meter_group(applicant->meter),
                run->ctl->chain_id, eth_address_text(contract, &run->ctl->contract), folder, serial);
+}
+
+/* The meter's certificate and the authority's stand in the bundle itself: one file to carry. */
+static int append_certificates(struct buf *out, const struct enrolment *run, const char *cert_path,
+                               struct err *err)
+{
+    char *ca_path = xasprintf("%s/ca.crt", run->config->pki);
+    buf_printf(out, "\n");
+    int result = file_read(out, cert_path, PEM_MAX, err);
+    if (result == 0)
+        result = file_read(out, ca_path, PEM_MAX, err);
+    free(ca_path);
+    return result;
 }
 
 /* What a person changed in an older one is kept beside it. */
@@ -372,6 +385,8 @@ static int write_bundle(const struct enrolment *run, struct applicant *applicant
                run->config->meter_dir != NULL ? run->config->meter_dir : folder);
     if (result == 0)
         result = write_cert(run, applicant, cert_path, err);
+    if (result == 0)
+        result = append_certificates(&conf, run, cert_path, err);
     if (result == 0)
         result = write_conf(conf_path, &conf, err);
     free(conf_path);

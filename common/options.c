@@ -248,11 +248,24 @@ static int parse_line(struct options *options, char *line, const char *path, con
     return options_set(options, name, value, origin, err);
 }
 
+/* Certificates may stand in the same file, for whoever reads those from it. */
+static bool is_pem(const char *line, bool *pem)
+{
+    bool was = *pem;
+
+    if (strncmp(line, "-----BEGIN ", 11) == 0)
+        *pem = true;
+    else if (was && strncmp(line, "-----END ", 9) == 0)
+        *pem = false;
+    return was || *pem;
+}
+
 static int parse_file(struct options *options, const char *path, struct err *err)
 {
     struct buf content = BUF_INIT;
     int result = -1;
     unsigned number = 0;
+    bool pem = false;
 
     if (file_read(&content, path, CONFIG_FILE_MAX, err))
         goto done;
@@ -267,13 +280,13 @@ static int parse_file(struct options *options, const char *path, struct err *err
         if (end)
             *end++ = '\0';
         char *origin = xasprintf("%s:%u", path, ++number);
-        int wrong = parse_line(options, line, path, origin, err);
+        int wrong = is_pem(line, &pem) ? 0 : parse_line(options, line, path, origin, err);
         free(origin);
         if (wrong)
             goto done;
         line = end;
     }
-    result = 0;
+    result = pem ? err_set(err, "%s: a PEM block has no end", path) : 0;
 done:
     buf_free(&content);
     return result;

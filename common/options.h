@@ -7,7 +7,8 @@
  *                  "seal a batch when its oldest reading is this old"),
  *   };
  *
- * Later beats earlier: default, configuration file (`name = value`, # comments), environment
+ * Later beats earlier: default, configuration file (`name = value`, # comments,
+ * PEM blocks are passed over), environment
  * (PREFIX_BATCH_AGE_MS), command line (--batch-age-ms 500 or --batch-age-ms=500; a flag without a
  * value is true). Unknown names, values that do not parse or are out of range: refused, naming
  * where they stand (file:line, environment, command line). Strings are owned by the options handle

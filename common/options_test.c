@@ -240,6 +240,27 @@ static void an_included_file_that_is_missing_or_includes_itself_is_refused(void 
     free(circle);
 }
 
+static void certificates_in_a_file_are_passed_over(void **state)
+{
+    struct config config;
+    struct options *options = fresh(&config);
+    struct err err = ERR_INIT;
+    char *path = test_path(*state, "bundle.conf");
+    char *words[] = {(char *)"--config", path, NULL};
+    int argc = 0;
+
+    write_file(path, "window = 2\n-----BEGIN CERTIFICATE-----\nwindow = 9\nAA==\n"
+                     "-----END CERTIFICATE-----\nchain-id = 7\n");
+    assert_int_equal(parse(options, &argc, &err, words), OPTIONS_RUN);
+    assert_int_equal(config.window, 2);
+    assert_int_equal(config.chain_id, 7);
+    write_file(path, "-----BEGIN CERTIFICATE-----\nwindow = 9\n");
+    assert_int_equal(parse(options, &argc, &err, words), OPTIONS_WRONG);
+    assert_non_null(strstr(err.text, "no end"));
+    options_free(options);
+    free(path);
+}
+
 static bool known_elsewhere(const char *name)
 {
     return strcmp(name, "group") == 0;
@@ -296,6 +317,7 @@ int main(void)
         cmocka_unit_test(help_lists_every_row),
         cmocka_unit_test(numbers_are_whole_and_within_their_range),
         cmocka_unit_test(a_file_includes_others_from_its_own_folder),
+        cmocka_unit_test(certificates_in_a_file_are_passed_over),
         cmocka_unit_test(an_included_file_that_is_missing_or_includes_itself_is_refused),
         cmocka_unit_test(a_file_may_hold_names_that_others_know_and_the_command_line_may_not),
         cmocka_unit_test(the_environment_names_a_file_and_a_slip_is_told),

@@ -206,13 +206,18 @@ void agent_check_clock(struct agent *agent)
     agent_add_event(agent, EVENT_CLOCK_NEW, (uint32_t)(now_ms / 1000));
 }
 
+static bool is_silent(const struct agent *agent)
+{
+    const struct measurement *m = &agent->measurement;
+    uint64_t stands_ms = m->stands_ms ? m->stands_ms : STALE_MS;
+
+    return !agent->measured || m->unix_ms + stands_ms < clock_unix_ms(agent->parts.clock);
+}
+
 unsigned agent_alarms(const struct agent *agent)
 {
-    uint32_t now_s = clock_unix_s(agent->parts.clock);
-
     return (agent->store_failed ? ALARM_STORE : 0u) | (agent->backlog_full ? ALARM_BACKLOG : 0u) |
-           (agent->in_rollback ? ALARM_ROLLBACK : 0u) |
-           (agent_measured_at(agent, now_s) ? 0u : ALARM_SILENT) |
+           (agent->in_rollback ? ALARM_ROLLBACK : 0u) | (is_silent(agent) ? ALARM_SILENT : 0u) |
            (is_clock_unsure(agent) ? ALARM_CLOCK : 0u) | (agent->power_away ? ALARM_POWER : 0u);
 }
 
