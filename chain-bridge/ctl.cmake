@@ -47,6 +47,7 @@ amr_library(
   ctl_enrol
   ctl_feed
   ctl_history
+  ctl_init
   ctl_key
   ctl_logs
   ctl_manual
@@ -83,6 +84,14 @@ amr_library(
   amr-mqtt
   amr-common
   m)
+
+# amrctl init writes the broker's configuration: its template goes into the program.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+                                       ${CMAKE_SOURCE_DIR}/deploy/mosquitto.conf.in)
+file(READ ${CMAKE_SOURCE_DIR}/deploy/mosquitto.conf.in template HEX)
+string(REGEX REPLACE "(..)" "0x\\1," template "${template}")
+file(CONFIGURE OUTPUT template/mosquitto_conf.inc CONTENT "${template}\n" @ONLY)
+target_include_directories(amr-ctl PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/template)
 
 add_executable(amrctl ctl_main.c)
 target_link_libraries(amrctl PRIVATE amr-ctl)

@@ -313,6 +313,22 @@ static int copy_ca(const struct enrolment *run, const char *folder, struct err *
     return result;
 }
 
+/* Whose commands the meter obeys: the ledger's operators of now. */
+static void print_operators(struct buf *out, const struct ctl_registry *registry)
+{
+    const char *before = "operators = ";
+    for (size_t i = 0; i < registry->account_count; i++) {
+        const struct ctl_account *account = &registry->accounts[i];
+        char address[ETH_ADDRESS_TEXT];
+        if (account->role != CTL_OPERATOR || !account->listed)
+            continue;
+        buf_printf(out, "%s%s", before, eth_address_text(address, &account->address));
+        before = ",";
+    }
+    if (*before == ',')
+        buf_append_u8(out, '\n');
+}
+
 static void print_conf(struct buf *out, const struct enrolment *run,
                        const struct applicant *applicant, const char *folder)
 {
@@ -326,6 +342,7 @@ static void print_conf(struct buf *out, const struct enrolment *run,
                serial, run->config->servers, folder, serial, folder, serial, folder, serial, folder,
                serial, serial, applicant->meter, (unsigned)meter_group(applicant->meter),
                run->ctl->chain_id, eth_address_text(contract, &run->ctl->contract), folder, serial);
+    print_operators(out, &run->registry);
 }
 
 /* The meter's certificate and the authority's stand in the bundle itself: one file to carry. */
@@ -352,7 +369,7 @@ static int write_conf(const char *path, const struct buf *conf, struct err *err)
     if (result == 0 && there && !same)
         result = rename(path, old) == 0 ? 0 : err_errno(err, "'%s'", old);
     if (result == 0 && there && !same)
-        fprintf(stderr, "%s is written anew; what it was is %s\n", path, old);
+        fprintf(stderr, "%s is written anew; what it was is in %s\n", path, old);
     if (result == 0 && !same)
         result = file_create(path, 0644, conf->data, conf->len, err);
     free(old);

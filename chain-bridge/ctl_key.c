@@ -1,13 +1,20 @@
 #include "chain-bridge/ctl_key.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "common/buf.h"
 #include "common/keystore.h"
 
 struct config {
     const char *keystore;
     const char *passphrase_file;
     const char *secret_file;
+    const char *new_passphrase_file;
     uint32_t scrypt_log_n;
     bool json;
 };
@@ -118,4 +125,63 @@ const struct ctl_verb ctl_key_show = {
     .row_count = AMR_COUNT(SHOW_ROWS),
     .config_size = sizeof(struct config),
     .run = run_show,
+};
+
+/* PASSPHRASE */
+
+/* The new file is written and opened again beside the old one before it takes its place. */
+static int replace(const struct config *config, const struct signer *signer, struct err *err)
+{
+    char *beside = xasprintf("%s.new", config->keystore);
+    struct signer *again = NULL;
+    int result = -1;
+    if (access(beside, F_OK) == 0)
+        err_set(err,
+                "'%s' is left from a change that was interrupted; the old passphrase is still "
+                "the right one: remove it and try again",
+                beside);
+    else if (keystore_save(signer, beside, config->new_passphrase_file, config->scrypt_log_n,
+                           err) == 0)
+        again = keystore_load(beside, config->new_passphrase_file, err);
+    if (again != NULL && !eth_address_equal(signer_address(again), signer_address(signer)))
+        err_set(err, "'%s' does not hold the same key", beside);
+    else if (again != NULL && rename(beside, config->keystore) != 0)
+        err_errno(err, "moving '%s' to '%s'", beside, config->keystore);
+    else if (again != NULL)
+        result = 0;
+    signer_free(again);
+    free(beside);
+    return result;
+}
+
+static int run_passphrase(struct ctl *ctl, void *config_, struct err *err)
+{
+    const struct config *config = config_;
+    int code = check_files(config, err);
+    if (code != CTL_DONE)
+        return code;
+    if (config->new_passphrase_file == NULL) {
+        err_set(err, "give --new-passphrase-file FILE, readable by its owner only");
+        return CTL_USAGE;
+    }
+    struct signer *signer = keystore_load(config->keystore, config->passphrase_file, err);
+    code = signer != NULL && replace(config, signer, err) == 0 ? print_address(ctl, config, signer)
+                                                               : CTL_FAILED;
+    signer_free(signer);
+    return code;
+}
+
+static const struct option_row PASSPHRASE_ROWS[] = {
+    FILE_ROWS, SCRYPT_ROW,
+    OPTION_STRING(struct config, new_passphrase_file, "new-passphrase-file", NULL,
+                  "file with the new passphrase, readable by its owner only")};
+
+const struct ctl_verb ctl_key_passphrase = {
+    .name = "key passphrase",
+    .usage = "--keystore FILE --passphrase-file FILE --new-passphrase-file FILE",
+    .summary = "change a key file's passphrase",
+    .rows = PASSPHRASE_ROWS,
+    .row_count = AMR_COUNT(PASSPHRASE_ROWS),
+    .config_size = sizeof(struct config),
+    .run = run_passphrase,
 };

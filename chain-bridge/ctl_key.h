@@ -9,5 +9,6 @@
 extern const struct ctl_verb ctl_key_new;
 extern const struct ctl_verb ctl_key_import;
 extern const struct ctl_verb ctl_key_show;
+extern const struct ctl_verb ctl_key_passphrase;
 
 #endif

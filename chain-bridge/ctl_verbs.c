@@ -7,6 +7,7 @@
 #include "chain-bridge/ctl_completion.h"
 #include "chain-bridge/ctl_deploy.h"
 #include "chain-bridge/ctl_enrol.h"
+#include "chain-bridge/ctl_init.h"
 #include "chain-bridge/ctl_key.h"
 #include "chain-bridge/ctl_manual.h"
 #include "chain-bridge/ctl_meters.h"
@@ -26,11 +27,13 @@
 /* A row each: others add theirs. */
 /* clang-format off */
 static const struct ctl_verb *const SET_UP[] = {
+    &ctl_init,
     &ctl_pki_init,
     &ctl_pki_issue,
     &ctl_key_new,
     &ctl_key_import,
     &ctl_key_show,
+    &ctl_key_passphrase,
     &ctl_deploy,
     &ctl_server_add,
     &ctl_server_remove,
