@@ -221,29 +221,6 @@ static void the_archive_of_a_lost_store_is_kept(void **state)
     assert_int_equal(kept.st_size, strlen("what another store once wrote"));
 }
 
-static void an_archived_report_may_leave_the_store_but_for_the_last(void **state)
-{
-    struct world *world = *state;
-    struct store *store = world->bench.store;
-    struct report_row row;
-    uint64_t count;
-    bool found;
-    for (uint32_t sequence = 1; sequence <= 3; sequence++)
-        seal(world, BENCH_METER(1), sequence);
-    uint64_t later_ms = clock_unix_ms(world->bench.clock) + 1;
-    assert_int_equal(store_report_forget(store, later_ms, 10, &count, NULL), 0);
-    assert_int_equal(count, 0); /* not archived yet */
-    step(world);
-    assert_int_equal(store_report_forget(store, later_ms - 1, 10, &count, NULL), 0);
-    assert_int_equal(count, 0);
-    assert_int_equal(store_report_forget(store, later_ms, 1, &count, NULL), 0);
-    assert_int_equal(count, 1);
-    assert_int_equal(store_report_forget(store, later_ms, 10, &count, NULL), 0);
-    assert_int_equal(count, 1);
-    assert_int_equal(store_report_find(store, &row, &found, BENCH_METER(1), 3, NULL), 0);
-    assert_true(found);
-}
-
 static void no_archive_is_an_error(void **state)
 {
     struct world *world = *state;
@@ -265,7 +242,6 @@ int main(void)
         TEST(a_changed_byte_is_noticed),
         TEST(an_archive_that_lost_its_end_is_refused),
         TEST(the_archive_of_a_lost_store_is_kept),
-        TEST(an_archived_report_may_leave_the_store_but_for_the_last),
         TEST(no_archive_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

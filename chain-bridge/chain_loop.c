@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "chain-bridge/store_retention.h"
 #include "common/buf.h"
 
 enum { SCAN_MS_MIN = 200, FORGET_MS = 10000, FORGET_MAX = 5000 };
@@ -23,6 +24,7 @@ struct chain_loop {
     bool away; /* the last look failed */
     bool archive_failing;
     uint64_t forget_at_ms;
+    struct store_retention retention;
     bool looked; /* some look succeeded */
     uint64_t poll_at_ms;
     uint64_t scan_at_ms;
@@ -97,20 +99,26 @@ static void keep_archive(struct chain_loop *loop)
     loop->archive_failing = failing;
 }
 
-/* What is archived and old enough leaves the store, bit by bit. */
+/* What has ended and is old enough leaves the store, bit by bit. */
 static void forget_old(struct chain_loop *loop, uint64_t now_mono_ms)
 {
     struct err err = ERR_INIT;
-    uint64_t count, now_ms = clock_unix_ms(loop->config.clock);
+    struct store_forgotten gone;
+    uint64_t now_ms = clock_unix_ms(loop->config.clock);
     uint64_t keep_ms = loop->config.keep_sealed_ms;
     if (keep_ms == 0 || now_ms < keep_ms || now_mono_ms < loop->forget_at_ms)
         return;
     loop->forget_at_ms = now_mono_ms + FORGET_MS;
-    if (store_report_forget(loop->config.store, now_ms - keep_ms, FORGET_MAX, &count, &err) < 0)
-        log_unusual(loop->config.log, "old reports stay in the store: %s", err.text);
-    else if (count)
-        log_debug(loop->config.log, "old reports left the store reports=%llu",
-                  (unsigned long long)count);
+    loop->retention.before_ms = now_ms - keep_ms;
+    loop->retention.limit = FORGET_MAX;
+    if (store_retain(loop->config.store, &loop->retention, &gone, &err) < 0)
+        log_unusual(loop->config.log, "what is old stays in the store: %s", err.text);
+    else if (gone.reports || gone.refused || gone.batches || gone.transactions)
+        log_debug(
+            loop->config.log,
+            "old rows left the store reports=%llu refused=%llu batches=%llu transactions=%llu",
+            (unsigned long long)gone.reports, (unsigned long long)gone.refused,
+            (unsigned long long)gone.batches, (unsigned long long)gone.transactions);
 }
 
 /* Makes batches while there are due ones and room for them. */

@@ -24,8 +24,10 @@ static const struct option_row ROWS[] = {
                 "make a lost store anew from the chain and archives, and end"),
     OPTION_LIST(struct config, rebuild_from, "rebuild-from", NULL,
                 "archives, or exports of amr-meter, to rebuild from (default: the archive)"),
-    OPTION_U32_LIVE(struct config, keep_sealed_h, "keep-sealed-h", "0", 0, 876000,
-                    "hours after which archived reports leave the store; 0: never"),
+    OPTION_U32_LIVE(
+        struct config, keep_sealed_h, "keep-sealed-h", "0", 0, 876000,
+        "hours after which what has ended (archived reports, their batches and transactions, "
+        "refused reports) leaves the store; 0: never"),
     OPTION_STRING(struct config, registry, "registry", "registry.db",
                   "file of the registry, which the broker plugin reads"),
     OPTION_LIST(struct config, rpc, "rpc", "ws://127.0.0.1:8545",

@@ -75,6 +75,7 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE token (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
     " role INTEGER NOT NULL, hash BLOB NOT NULL UNIQUE, created_s INTEGER NOT NULL,"
     " created_by TEXT NOT NULL, expires_s INTEGER NOT NULL, used_s INTEGER NOT NULL DEFAULT 0);",
+    "CREATE INDEX report_refused ON report (received_ms) WHERE state = 3",
 };
 
 #define ALARM_GROUP_COLUMNS                                                                        \
@@ -148,6 +149,20 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [REPORT_FORGET] = "DELETE FROM report WHERE id IN (SELECT id FROM report INDEXED BY"
                       " report_archived WHERE archived = 1 AND received_ms < ? AND sequence <"
                       " (SELECT claimed FROM meter WHERE meter.meter = report.meter) LIMIT ?)",
+    [REPORT_FORGET_REFUSED] =
+        "DELETE FROM report WHERE id IN (SELECT id FROM report INDEXED BY report_refused"
+        " WHERE state = 3 AND received_ms < ? AND sequence <"
+        " (SELECT claimed FROM meter WHERE meter.meter = report.meter) LIMIT ?)",
+    [BATCH_STRETCH] = "SELECT max(id) FROM (SELECT id FROM batch WHERE id > ? ORDER BY id LIMIT ?)",
+    [BATCH_FORGET] = "DELETE FROM batch WHERE id > ? AND id <= ? AND state IN (1, 3)"
+                     " AND coalesce(sealed_ms, created_ms) < ? AND id < (SELECT max(id) FROM batch)"
+                     " AND NOT EXISTS (SELECT 1 FROM report WHERE report.batch = batch.id)",
+    /* The oldest rows only: nonces rise with time. */
+    [TX_FORGET] = "DELETE FROM tx WHERE open = 0 AND nonce < (SELECT max(nonce) FROM tx)"
+                  " AND coalesce((SELECT max(created_ms) FROM attempt WHERE attempt.nonce ="
+                  " tx.nonce), 0) < ? AND nonce IN (SELECT nonce FROM tx ORDER BY nonce LIMIT ?)",
+    [ATTEMPT_FORGET] = "DELETE FROM attempt WHERE nonce NOT IN (SELECT nonce FROM tx)"
+                       " AND id IN (SELECT id FROM attempt ORDER BY id LIMIT ?)",
     [ARCHIVE_GET] = "SELECT length FROM archive",
     [ARCHIVE_PUT] = "INSERT INTO archive VALUES (1, ?) ON CONFLICT (one) DO UPDATE"
                     " SET length = excluded.length",

@@ -265,23 +265,6 @@ int store_archive_add(struct store *store, const uint64_t *reports, size_t count
     return 0;
 }
 
-int store_report_forget(struct store *store, uint64_t before_ms, uint32_t limit,
-                        uint64_t *ret_count, struct err *err)
-{
-    if (store_begin(store, err) < 0)
-        return -1;
-    struct db_stmt *stmt = db_stmt(store_db(store), REPORT_FORGET);
-    db_bind_u64(stmt, 0, before_ms);
-    db_bind_u64(stmt, 1, limit);
-    int result = db_run(stmt, err);
-    *ret_count = (uint64_t)db_changes(store_db(store));
-    if (result < 0 || store_commit(store, err) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return 0;
-}
-
 int store_report_counts(struct store *store, struct store_counts *ret_counts, struct err *err)
 {
     struct store_counts counts = {0};

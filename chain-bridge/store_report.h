@@ -84,13 +84,6 @@ int store_archive_length(struct store *store, uint64_t *ret_length, struct err *
 int store_archive_add(struct store *store, const uint64_t *reports, size_t count, uint64_t length,
                       struct err *err) AMR_NODISCARD;
 
-/**
- * Deletes archived reports that came before a moment, at most `limit`, but no meter's last one.
- * What is sent again after that goes to the chain, which has it. A transaction of its own.
- */
-int store_report_forget(struct store *store, uint64_t before_ms, uint32_t limit,
-                        uint64_t *ret_count, struct err *err) AMR_NODISCARD;
-
 struct store_counts {
     uint64_t reports[REPORT_REJECTED + 1]; /* by state */
     uint64_t readings[REPORT_REJECTED + 1];

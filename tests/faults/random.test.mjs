@@ -21,6 +21,19 @@ function numbers(seed) {
   };
 }
 
+/**
+ * Whether accounts and blocks are of the same moment: anvil may write the accounts after a block that
+ * is not among the blocks yet, which no real node would come back with.
+ */
+function isWhole({ accounts, transactions }) {
+  const next = new Map();
+  for (const { info } of transactions)
+    next.set(info.from.toLowerCase(), Math.max(next.get(info.from.toLowerCase()) ?? 0, info.nonce + 1));
+  return Object.entries(accounts).every(
+    ([address, { nonce }]) => !next.has(address.toLowerCase()) || next.get(address.toLowerCase()) === nonce,
+  );
+}
+
 /** The node writes its state once a second; a kill may hit it writing, so the last whole one counts. */
 class StateKeeper {
   constructor(stage) {
@@ -33,7 +46,7 @@ class StateKeeper {
     const { mtimeMs } = statSync(this.file);
     const text = readFileSync(this.file, 'utf8');
     try {
-      JSON.parse(text);
+      if (!isWhole(JSON.parse(text))) return;
     } catch {
       return; // being written
     }
