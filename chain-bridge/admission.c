@@ -61,11 +61,14 @@ static int sealed_receipt(struct store *store, struct receipt *receipt, uint64_t
 static int answer_known(struct store *store, struct admission *admission, struct verdict *verdict,
                         const struct report_row *row, struct err *err)
 {
-    if (!report_equal(&row->report, &verdict->report)) {
+    if (!report_same(&row->report, &verdict->report)) {
         refuse(verdict, CAUSE_CONFLICT, "other content than before under", row->report.sequence);
         return 0;
     }
     admission->kind = REPEATED;
+    /* After a rotation: the signature that counts now. */
+    if (row->state == REPORT_STORED && !report_equal(&row->report, &verdict->report))
+        return store_report_resign(store, row->id, &verdict->report, err);
     if (row->state == REPORT_SEALED)
         return sealed_receipt(store, &admission->receipt, row->batch, err);
     if (row->state == REPORT_REJECTED) {

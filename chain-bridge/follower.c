@@ -5,6 +5,7 @@
 
 #include "chain-bridge/fault.h"
 #include "chain-bridge/ledger.h"
+#include "chain-bridge/rotation.h"
 #include "common/buf.h"
 #include "common/reading.h"
 
@@ -41,7 +42,7 @@ static int load(struct follower *follower, struct err *err)
         follower->next = head.block + 1;
     follower->saved = head.block;
     follower->cursor_known = found && head.block && follower->cursor.block == head.block;
-    follower->anew = !found && follower->next > follower->config.start_block;
+    follower->anew = !found && head.block != 0;
     return 0;
 }
 
@@ -117,6 +118,12 @@ static int apply_change(struct follower *follower, const struct ledger_event *ev
         registry_find(follower->config.registry, &meter, event->meter, err) < 0)
         return -1;
     meter.meter = event->meter;
+    if (event->kind == LEDGER_SIGNER_ROTATED && !follower->rebuilding) {
+        const struct follower_config *config = &follower->config;
+        struct rotation rotation = {config->store, config->notices, config->status, config->log};
+        if (rotation_apply(&rotation, event->meter, err) < 0)
+            return -1;
+    }
     if (event->kind == LEDGER_SIGNER_ROTATED)
         meter.signer = event->account;
     else

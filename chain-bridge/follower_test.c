@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "chain-bridge/chain_fake.h"
+#include "chain-bridge/store_quarantine.h"
 #include "chain-bridge/testing.h"
 
 struct world {
@@ -214,11 +215,32 @@ static void the_file_is_not_touched_without_a_change(void **state)
     assert_int_equal(before.block, after.block);
 }
 
+static void reports_of_the_old_key_are_asked_for_again(void **state)
+{
+    struct world *world = *state;
+    struct bench *bench = &world->bench;
+    struct report_row row;
+    struct err err = ERR_INIT;
+    bool found;
+    fake_change(&world->fake, FAKE_REGISTERED, BENCH_METER(1), 1, &world->signers[0]);
+    bench_store_report(bench, BENCH_METER(1), 4, 1);
+    bench_store_report(bench, BENCH_METER(1), 5, 1);
+    fake_change(&world->fake, FAKE_ROTATED, BENCH_METER(1), 1, &world->signers[1]);
+    assert_int_equal(follower_poll(world->follower, fake_head(&world->fake), &err), 0);
+    assert_int_equal(store_report_find(bench->store, &row, &found, BENCH_METER(1), 4, &err), 0);
+    assert_false(found);
+    assert_int_equal(heard_receipts(&bench->heard, RECEIPT_MISSING, BENCH_METER(1), 5), 1);
+    uint64_t kept;
+    assert_int_equal(store_quarantine_count(bench->store, &kept, &err), 0);
+    assert_int_equal(kept, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(reports_of_the_old_key_are_asked_for_again),
         TEST(registered_meters_are_known),
         TEST(meters_of_other_groups_are_left_out),
         TEST(changes_apply_in_order),

@@ -113,6 +113,28 @@ static uint64_t number(struct world *world, enum status_number which)
     return status_get(world->bench.status, which);
 }
 
+static void a_repeat_with_another_valid_signature_takes_its_place(void **state)
+{
+    struct world *world = *state;
+    struct bench *bench = &world->bench;
+    struct report report = bench_report(bench, BENCH_METER(1), 1, 1);
+    struct report_row row;
+    bool found;
+    offer(world, &report);
+    settle(world);
+    struct registry_meter rotated = {BENCH_METER(1), METER_ACTIVE,
+                                     *signer_address(bench->server_signer)};
+    roster_put(world->roster, &rotated);
+    struct eth_hash digest;
+    eip712_report(&bench->domain, &digest, &report);
+    signer_sign(bench->server_signer, &report.signature, &digest);
+    offer(world, &report);
+    settle(world);
+    assert_int_equal(last(world).status, RECEIPT_STORED);
+    assert_int_equal(store_report_find(bench->store, &row, &found, BENCH_METER(1), 1, NULL), 0);
+    assert_true(report_equal(&row.report, &report));
+}
+
 static void a_report_is_stored_and_acknowledged(void **state)
 {
     struct world *world = *state;
@@ -436,6 +458,7 @@ static void a_low_disk_accepts_nothing_until_there_is_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_repeat_with_another_valid_signature_takes_its_place),
         TEST(a_report_is_stored_and_acknowledged),
         TEST(receipts_of_a_run_are_one),
         TEST(a_repeat_is_acknowledged_again_and_stored_once),

@@ -138,6 +138,8 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [REPORT_MOVE] = "UPDATE report SET batch = ? WHERE id = ? AND state = 1",
     [REPORT_RELEASE] = "UPDATE report SET state = 0, batch = NULL WHERE id = ? AND state = 1",
     [REPORT_DELETE] = "DELETE FROM report WHERE id = ? AND state = 1",
+    [REPORT_RESIGN] = "UPDATE report SET body = ? WHERE id = ? AND state = 0",
+    [REPORT_DROP_WAITING] = "DELETE FROM report WHERE meter = ? AND state = 0",
     [REPORT_SEAL] = "UPDATE report SET state = 2, batch = ? WHERE id = ?",
     [REPORT_REJECT] = "UPDATE report SET state = 3, cause = ? WHERE id = ?",
     [REPORT_SEAL_BATCH] = "UPDATE report SET state = 2 WHERE batch = ? AND state = 1",

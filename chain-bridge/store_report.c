@@ -75,6 +75,25 @@ int store_report_add(struct store *store, const struct report_row *row, struct e
     return db_run(stmt, err);
 }
 
+int store_report_resign(struct store *store, uint64_t id, const struct report *report,
+                        struct err *err)
+{
+    struct buf body = BUF_INIT;
+    report_blob_encode(&body, report);
+    struct db_stmt *stmt = db_stmt(store_db(store), REPORT_RESIGN);
+    db_bind_blob(stmt, 0, body.data, body.len);
+    db_bind_u64(stmt, 1, id);
+    buf_free(&body);
+    return db_run(stmt, err);
+}
+
+int store_report_drop_waiting(struct store *store, uint32_t meter, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), REPORT_DROP_WAITING);
+    db_bind_u64(stmt, 0, meter);
+    return db_run(stmt, err);
+}
+
 int store_report_reject(struct store *store, uint64_t id, enum cause cause, struct err *err)
 {
     struct db_stmt *stmt = db_stmt(store_db(store), REPORT_REJECT);

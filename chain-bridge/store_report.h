@@ -35,6 +35,11 @@ int store_report_after(struct store *store, struct report_row *ret_row, bool *re
 /** Adds row's report, digest, state, received_ms and cause. */
 int store_report_add(struct store *store, const struct report_row *row,
                      struct err *err) AMR_NODISCARD;
+/** Another signature of the same content, while the report waits; else nothing changes. */
+int store_report_resign(struct store *store, uint64_t id, const struct report *report,
+                        struct err *err) AMR_NODISCARD;
+/** Deletes what waits of a meter; in the caller's transaction. */
+int store_report_drop_waiting(struct store *store, uint32_t meter, struct err *err) AMR_NODISCARD;
 int store_report_reject(struct store *store, uint64_t id, enum cause cause,
                         struct err *err) AMR_NODISCARD;
 

@@ -25,14 +25,19 @@ bool reading_equal(const struct reading *a, const struct reading *b)
            a->export_wh == b->export_wh && a->quality == b->quality;
 }
 
-bool report_equal(const struct report *a, const struct report *b)
+bool report_same(const struct report *a, const struct report *b)
 {
     if (a->meter != b->meter || a->sequence != b->sequence || a->count != b->count)
         return false;
     for (uint32_t i = 0; i < a->count; i++)
         if (!reading_equal(&a->readings[i], &b->readings[i]))
             return false;
-    return memcmp(a->signature.b, b->signature.b, sizeof(a->signature.b)) == 0;
+    return true;
+}
+
+bool report_equal(const struct report *a, const struct report *b)
+{
+    return report_same(a, b) && memcmp(a->signature.b, b->signature.b, sizeof(a->signature.b)) == 0;
 }
 
 static int check_range(const struct reading *reading, uint32_t index, struct err *err)

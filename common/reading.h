@@ -54,6 +54,8 @@ static inline uint16_t meter_number(uint32_t meter)
 /** [A-Za-z0-9._-]{1,32} */
 bool serial_valid(const char *serial);
 bool reading_equal(const struct reading *a, const struct reading *b);
+/** Compares content, whoever signed it. */
+bool report_same(const struct report *a, const struct report *b);
 /** Compares content, signature included. */
 bool report_equal(const struct report *a, const struct report *b);
 /** Checks count, ranges, order of time and registers: what holds for any report by itself. */
