@@ -10,19 +10,13 @@ static const struct {
     const char *name;
     bool wrong;
 } KINDS[AUDIT_KIND_COUNT] = {
-    [AUDIT_SERVER] = {"server", true},
-    [AUDIT_NUMBER] = {"number", true},
-    [AUDIT_RULES] = {"rules", true},
-    [AUDIT_DAMAGED] = {"damaged", true},
-    [AUDIT_NO_BATCH] = {"no-batch", true},
-    [AUDIT_CLAIM] = {"claim", true},
-    [AUDIT_SIGNATURE] = {"signature", true},
-    [AUDIT_READING] = {"reading", true},
-    [AUDIT_FOREIGN] = {"foreign", true},
-    [AUDIT_ROOT] = {"root", true},
-    [AUDIT_SEQUENCE] = {"sequence", true},
-    [AUDIT_LACKS] = {"lacks", false},
-    [AUDIT_GAP] = {"gap", false},
+    [AUDIT_SERVER] = {"server", true},       [AUDIT_NUMBER] = {"number", true},
+    [AUDIT_RULES] = {"rules", true},         [AUDIT_DAMAGED] = {"damaged", true},
+    [AUDIT_NO_BATCH] = {"no-batch", true},   [AUDIT_CLAIM] = {"claim", true},
+    [AUDIT_SIGNATURE] = {"signature", true}, [AUDIT_READING] = {"reading", true},
+    [AUDIT_FOREIGN] = {"foreign", true},     [AUDIT_ROOT] = {"root", true},
+    [AUDIT_SEQUENCE] = {"sequence", true},   [AUDIT_BEFORE] = {"before", true},
+    [AUDIT_LACKS] = {"lacks", false},        [AUDIT_GAP] = {"gap", false},
 };
 
 const char *audit_kind_text(enum audit_kind kind)

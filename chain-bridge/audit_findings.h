@@ -29,6 +29,7 @@ enum audit_kind {
     AUDIT_FOREIGN,   /* an archived reading is not in its batch */
     AUDIT_ROOT,      /* the archived reports do not lead to the batch's root */
     AUDIT_SEQUENCE,  /* a report's number is not above the one before */
+    AUDIT_BEFORE,    /* a meter did not go on where the ledger before this one ended */
     AUDIT_LACKS,     /* sealed readings whose reports no archive has */
     AUDIT_GAP,       /* report numbers that were never sealed */
     AUDIT_KIND_COUNT

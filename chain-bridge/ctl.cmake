@@ -30,6 +30,7 @@ amr_library(
   MODULES
   audit
   audit_batch
+  audit_before
   audit_findings
   audit_ledger
   audit_pool

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "chain-bridge/audit.h"
+#include "chain-bridge/audit_before.h"
 #include "chain-bridge/ctl_serials.h"
 
 #define SHOWN_MAX 50
@@ -17,6 +18,7 @@ struct config {
     const char *state;
     uint32_t group;
     uint32_t threads;
+    uint64_t before_block;
 };
 
 static const struct option_row ROWS[] = {
@@ -27,6 +29,8 @@ static const struct option_row ROWS[] = {
                   "and the next one checks what is new"),
     OPTION_U32(struct config, threads, "threads", "0", 0, 64,
                "threads that recover signers; 0: one a processor"),
+    OPTION_U64(struct config, before_block, "before-block", "0", 0, UINT64_MAX - 8,
+               "start-block of the ledger that this one replaces, where there is one"),
     CTL_SERIALS_ROW(struct config),
     CTL_LOGS_ROWS(struct config),
     CTL_CHAIN_ROWS(struct config),
@@ -41,6 +45,7 @@ struct outcome {
     size_t archives;
     uint64_t head;
     bool color;
+    struct eth_address before;
 };
 
 static uint64_t total(const struct audit_result *result, bool wrong)
@@ -99,6 +104,9 @@ static void print_counts(const struct outcome *report)
     fprintf(report->out, "ledger %s on chain %" PRIu64 ", blocks %" PRIu64 " to %" PRIu64 "\n\n",
             eth_address_text(contract, &report->ctl->contract), report->ctl->chain_id,
             report->ctl->start_block, report->head);
+    if (!eth_address_is_zero(&report->before))
+        fprintf(report->out, "meters go on from ledger %s\n\n",
+                eth_address_text(contract, &report->before));
     print_energy(report);
     print_count(report, counts->batches, "batches");
     print_count(report, counts->whole,
@@ -223,6 +231,8 @@ static void print_json(const struct outcome *report)
         [CTL_DONE] = "good", [CTL_NO] = "wrong", [CTL_INCOMPLETE] = "incomplete"};
     const struct audit_counts *counts = &report->result->counts;
     char contract[ETH_ADDRESS_TEXT];
+    char before[ETH_ADDRESS_TEXT];
+    bool first = eth_address_is_zero(&report->before);
     struct buf text = BUF_INIT;
     buf_printf(&text,
                "{\"result\":\"%s\",\"chain_id\":%" PRIu64 ",\"contract\":\"%s\",\"start_block\":"
@@ -230,13 +240,14 @@ static void print_json(const struct outcome *report)
                ",\"readings\":%" PRIu64 ",\"verified\":%" PRIu64 ",\"signed_only\":%" PRIu64
                ",\"lacking\":%" PRIu64 ",\"reports\":%" PRIu64 ",\"not_sealed\":%" PRIu64
                ",\"torn_bytes\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"wrong\":%" PRIu64
-               ",\"missing\":%" PRIu64 ",\n ",
+               ",\"missing\":%" PRIu64 ",\"predecessor\":%s%s%s,\n ",
                WORDS[verdict(report->result)], report->ctl->chain_id,
                eth_address_text(contract, &report->ctl->contract), report->ctl->start_block,
                report->head, counts->batches, counts->whole, counts->readings, counts->verified,
                counts->signed_only, counts->lacking, counts->reports, report->result->waiting,
                report->result->torn, report->result->resumed, total(report->result, true),
-               total(report->result, false));
+               total(report->result, false), first ? "null" : "\"",
+               first ? "" : eth_address_text(before, &report->before), first ? "" : "\"");
     put_meters(&text, report);
     buf_printf(&text, "\"of_ledger\":");
     audit_findings_print(&text, &report->result->of_ledger);
@@ -266,6 +277,24 @@ static int take_scope(struct audit_scope *ret_scope, const struct config *config
     return 0;
 }
 
+/* Readings that an earlier run did not see can only be new ones: meters' first readings, which
+ * count here, come from the events each time. */
+static int look_back(struct ctl *ctl, const struct config *config, const struct audit_scope *scope,
+                     struct ctl_progress *progress, struct audit_result *result,
+                     struct eth_address *ret_before, struct err *err)
+{
+    struct audit_before before = {
+        .ctl = ctl,
+        .logs = &config->logs,
+        .progress = progress,
+        .start_block = config->before_block,
+        .ledger = result->ledger,
+        .scope = scope,
+        .findings = &result->of_ledger,
+    };
+    return audit_before(&before, ret_before, err);
+}
+
 static int check(struct ctl *ctl, const struct config *config, const struct audit_scope *scope,
                  const struct ctl_serials *serials, struct err *err)
 {
@@ -282,8 +311,10 @@ static int check(struct ctl *ctl, const struct config *config, const struct audi
         .threads = config->threads,
         .state = config->state,
     };
+    struct eth_address before;
     int code = CTL_FAILED;
-    if (logs != NULL && audit_run(&audit, &result, err) == 0) {
+    if (logs != NULL && audit_run(&audit, &result, err) == 0 &&
+        look_back(ctl, config, scope, progress, &result, &before, err) == 0) {
         struct outcome report = {ctl->out,
                                  ctl,
                                  &result,
@@ -291,7 +322,8 @@ static int check(struct ctl *ctl, const struct config *config, const struct audi
                                  serials,
                                  (size_t)ctl->argc,
                                  ctl_logs_head(logs)->number,
-                                 ctl_color(ctl->out)};
+                                 ctl_color(ctl->out),
+                                 before};
         (config->shared.json ? print_json : print_text)(&report);
         code = verdict(&result);
     }

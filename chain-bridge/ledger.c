@@ -712,21 +712,35 @@ enum chain_result ledger_batch_count(struct chain *chain, const struct eth_addre
     return result;
 }
 
+static enum chain_result view_address(struct chain *chain, const struct eth_address *contract,
+                                      struct eth_address *ret_address, struct buf *data,
+                                      uint64_t block, const char *what, struct err *err)
+{
+    struct buf words = BUF_INIT;
+    enum chain_result result = view(chain, &words, contract, NULL, data, block, what, err);
+    if (result == CHAIN_OK &&
+        abi_get_address((struct abi_view){words.data, words.len}, 0, ret_address, err) != 0)
+        result = words_failed(what, err);
+    buf_free(&words);
+    buf_free(data);
+    return result;
+}
+
 enum chain_result ledger_signer_at(struct chain *chain, const struct eth_address *contract,
                                    struct eth_address *ret_signer, uint32_t meter, uint64_t batch,
                                    uint64_t block, struct err *err)
 {
     struct buf data = BUF_INIT;
-    struct buf words = BUF_INIT;
     abi_selector(&data, "meterSignerAt(uint32,uint64)");
     abi_uint(&data, meter);
     abi_uint(&data, batch);
-    enum chain_result result =
-        view(chain, &words, contract, NULL, &data, block, "meterSignerAt", err);
-    if (result == CHAIN_OK &&
-        abi_get_address((struct abi_view){words.data, words.len}, 0, ret_signer, err) != 0)
-        result = words_failed("meterSignerAt", err);
-    buf_free(&words);
-    buf_free(&data);
-    return result;
+    return view_address(chain, contract, ret_signer, &data, block, "meterSignerAt", err);
+}
+
+enum chain_result ledger_predecessor(struct chain *chain, const struct eth_address *contract,
+                                     struct eth_address *ret_predecessor, struct err *err)
+{
+    struct buf data = BUF_INIT;
+    abi_selector(&data, "predecessor()");
+    return view_address(chain, contract, ret_predecessor, &data, CHAIN_LATEST, "predecessor", err);
 }

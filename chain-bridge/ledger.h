@@ -146,5 +146,8 @@ enum chain_result ledger_batch_count(struct chain *chain, const struct eth_addre
 enum chain_result ledger_signer_at(struct chain *chain, const struct eth_address *contract,
                                    struct eth_address *ret_signer, uint32_t meter, uint64_t batch,
                                    uint64_t block, struct err *err);
+/** The ledger that this one replaces; zero where it is the first. */
+enum chain_result ledger_predecessor(struct chain *chain, const struct eth_address *contract,
+                                     struct eth_address *ret_predecessor, struct err *err);
 
 #endif

@@ -30,7 +30,7 @@
 #include "tests/bench/load_conn.h"
 #include "tests/bench/load_identity.h"
 
-#define DEADLINE_S 60
+#define DEADLINE_S 600
 #define EVENTS     256
 #define PAUSE_NS   500000
 #define FILE_MAX   (256u << 20)

@@ -267,6 +267,30 @@ ledgerTest('a check goes on where an earlier one ended, and begins again where i
   assert.match(stage.verify(...state, archive).stderr, /state\.json/);
 });
 
+ledgerTest('meters must go on where the ledger before this one ended', async (stage, world) => {
+  const old = stage.contract;
+  const conf = stage.path('second.conf');
+  const bytecode = ['--bytecode', stage.bytecode, '--output', conf];
+  stage.ctl('deploy', '--rpc', stage.wsUrl, ...stage.admin.options, ...bytecode);
+  stage.contract = readFileSync(conf, 'utf8').match(/contract = (0x\w+)/)[1];
+  const next = new LedgerWorld(stage);
+  await next.asAdmin('linkPredecessor', old);
+  await next.asAdmin('addServer', stage.server.address, 1);
+  await next.register(1, 2);
+  const good = await next.report(65537, 1, quarterHours(65537, START, 20).slice(16));
+  const low = await next.report(65538, 1, [{ t: START + 20 * 900, import_wh: 5 }]);
+  await next.seal([good, low]);
+  const archive = next.archive(stage.path('next.archive'));
+  const options = ['verify', '--json', '--rpc', stage.wsUrl, '--config', conf, '--cache', 'none'];
+  const made = stage.amrctl(...options, archive);
+  const result = JSON.parse(made.stdout);
+  assert.equal(made.code, WRONG);
+  assert.equal(result.predecessor, old);
+  assert.deepEqual([kinds(result), result.of_ledger[0].meter], [['before'], 65538]);
+  assert.equal(stage.amrctl(...options, '--meter', '1/1', archive).code, GOOD);
+  assert.equal(world.batches.length, 4);
+});
+
 /** A node between us and the real one; `rule(method, params)` may answer in its place. */
 async function between(stage, rule) {
   const server = createServer(async (request, response) => {

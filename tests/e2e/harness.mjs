@@ -67,6 +67,7 @@ export class Stage {
     for (const name of ['broker', 'pki', 'keys', 'registry', 'meters', 'state'])
       mkdirSync(join(this.dir, name), { mode: name === 'registry' ? 0o755 : 0o711 });
     this.amrctlPath = join(BIN, 'amrctl');
+    this.bytecode = join(ROOT, 'contracts/out/MeterLedger.bin');
     this.programs = [];
     this.meters = [];
     this.clients = [];
@@ -142,7 +143,7 @@ export class Stage {
       '--output',
       this.ledgerConf,
       '--bytecode',
-      join(ROOT, 'contracts/out/MeterLedger.bin'),
+      this.bytecode,
     );
     this.onChain.push('--config', this.ledgerConf);
     this.contract = readFileSync(this.ledgerConf, 'utf8').match(/contract = (0x\w+)/)[1];

@@ -18,6 +18,7 @@ const ABI = parseAbi([
   'function registerMeters(uint32 firstMeter, address[] signers)',
   'function rotateSigner(uint32 meter, address signer)',
   'function closeMeter(uint32 meter)',
+  'function linkPredecessor(address ledger)',
   'function addServer(address server, uint16 group)',
   'function submitBatch(bytes32 root, bytes records)',
 ]);
