@@ -67,6 +67,38 @@ static void winter_uses_more_than_summer_and_evenings_more_than_nights(void **st
     assert_true(evening > 2 * night);
 }
 
+/** What 400 households draw on average at an hour of local winter time. */
+static uint64_t average_w(uint64_t midnight_s, unsigned hour)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        struct household household = {.seed = seed};
+
+        sum += household_load_w(&household, midnight_s + (hour - 1) * 3600);
+    }
+    return sum / 400;
+}
+
+static void the_hour_follows_kind_of_day_and_season(void **state)
+{
+    const uint64_t wednesday = JANUARY_1 + 14 * DAY_S;
+    const uint64_t saturday = JANUARY_1 + 17 * DAY_S;
+    const uint64_t sunday = JANUARY_1 + 18 * DAY_S;
+    const uint64_t christmas_2024 = JANUARY_1 - 7 * DAY_S; /* a Wednesday in a leap year */
+    const uint64_t july = JULY_1 + DAY_S;                  /* another one */
+
+    (void)state;
+    assert_true(average_w(sunday, 12) > average_w(wednesday, 12) * 12 / 10);
+    assert_true(average_w(saturday, 9) > average_w(sunday, 7));
+    assert_true(average_w(wednesday, 7) > average_w(saturday, 7) * 12 / 10);
+    assert_true(average_w(christmas_2024, 12) >
+                average_w(christmas_2024 - 7 * DAY_S, 12) * 12 / 10);
+    /* Of an evening's power at noon: summer's evenings are light. */
+    assert_true(average_w(wednesday, 18) * 100 / average_w(wednesday, 12) >
+                average_w(july, 18) * 100 / average_w(july, 12) + 10);
+}
+
 static void the_sun_shines_by_day_and_mostly_in_summer(void **state)
 {
     struct household household = {.seed = 3, .pv_wp = 5000};
@@ -87,6 +119,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_and_time_give_the_same_power),
         cmocka_unit_test(a_year_uses_what_households_use),
         cmocka_unit_test(winter_uses_more_than_summer_and_evenings_more_than_nights),
+        cmocka_unit_test(the_hour_follows_kind_of_day_and_season),
         cmocka_unit_test(the_sun_shines_by_day_and_mostly_in_summer),
     };
 

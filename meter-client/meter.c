@@ -42,14 +42,19 @@ static int find_serial(struct meter *meter, struct err *err)
     return 0;
 }
 
-/** The TLS key, which OpenSSL would take from a file that everybody can read. */
-static int check_secret(const char *path, struct err *err)
+/** A key that others can read is refused before anything is made; OpenSSL would take it. */
+static int check_secrets(const struct config *config, struct err *err)
 {
+    const char *const paths[] = {config->key, config->signing_key};
     struct buf data = BUF_INIT;
-    int rc = file_read_secret(&data, path, SECRET_MAX, err);
+    int rc = 0;
 
-    if (data.len)
-        explicit_bzero(data.data, data.len);
+    for (size_t i = 0; i < AMR_COUNT(paths) && rc == 0; i++) {
+        rc = file_read_secret(&data, paths[i], SECRET_MAX, err);
+        if (data.len)
+            explicit_bzero(data.data, data.len);
+        buf_clear(&data);
+    }
     buf_free(&data);
     return rc;
 }
@@ -62,8 +67,6 @@ static int load_identity(struct meter *meter, struct err *err)
     if (eth_address_parse(&contract, config->contract, err))
         return err_wrap(err, "contract");
     eip712_init(&meter->domain, config->chain_id, &contract);
-    if (check_secret(config->key, err))
-        return -1;
     meter->signer = signer_load(config->signing_key, err);
     if (!meter->signer || find_serial(meter, err))
         return -1;
@@ -164,7 +167,11 @@ enum exit_code meter_new(struct meter **ret_meter, const struct config *config, 
     meter->config = config;
     meter->clock = clock;
     meter->log = log;
-    if (config_check(config, err) || load_identity(meter, err))
+    if (config_check(config, err))
+        code = EXIT_USAGE;
+    else if (check_secrets(config, err))
+        code = EXIT_REFUSED;
+    else if (load_identity(meter, err))
         code = EXIT_USAGE;
     else if (open_store(meter, err))
         code = EXIT_REFUSED;

@@ -8,8 +8,9 @@
 #include "meter-client/obis.h"
 
 /** After the "!": at most four digits, CR and LF. */
-#define TAIL_MAX    6
-#define CRC_VERSION 40 /* 1-3:0.2.8 from which a CRC is printed */
+#define TAIL_MAX      6
+#define EMUCS_VERSION 50
+#define CRC_VERSION   40 /* 1-3:0.2.8 from which a CRC is printed */
 
 enum state { OUTSIDE, INSIDE, TAIL };
 
@@ -138,6 +139,8 @@ static void take_object(struct fields *fields, struct text obis, struct text val
         take_serial(telegram->serial, value);
     else if (text_is(obis, "1-3:0.2.8"))
         take_version(&fields->version, value);
+    else if (text_is(obis, "0-0:96.1.4")) /* Belgium's eMUCS, which is DSMR 5 and more */
+        fields->version = EMUCS_VERSION;
 }
 
 /** obis(value): obis may carry a group F such as *255, of which only "now" is of use. */

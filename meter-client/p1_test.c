@@ -107,6 +107,76 @@ static void a_telegram_is_read_whole(void **state)
     assert_string_equal(result.seen.last.serial, "E0047");
 }
 
+/** Sweden: totals and reactive energy, no tariffs, no version, no serial. */
+static void a_swedish_telegram_is_read(void **state)
+{
+    struct result result = parsed_lines("0-0:1.0.0(250615134510S)\r\n"
+                                        "1-0:1.8.0(00018402.733*kWh)\r\n"
+                                        "1-0:2.8.0(00000951.020*kWh)\r\n"
+                                        "1-0:3.8.0(00000021.988*kVArh)\r\n"
+                                        "1-0:4.8.0(00001020.971*kVArh)\r\n"
+                                        "1-0:1.7.0(0000.000*kW)\r\n"
+                                        "1-0:2.7.0(0002.417*kW)\r\n"
+                                        "1-0:3.7.0(0000.000*kVAr)\r\n"
+                                        "1-0:4.7.0(0000.309*kVAr)\r\n"
+                                        "1-0:21.7.0(0000.000*kW)\r\n"
+                                        "1-0:22.7.0(0000.801*kW)\r\n"
+                                        "1-0:32.7.0(236.3*V)\r\n"
+                                        "1-0:52.7.0(236.1*V)\r\n"
+                                        "1-0:31.7.0(003.4*A)\r\n");
+
+    (void)state;
+    assert_int_equal(result.seen.count, 1);
+    assert_int_equal(result.seen.last.import_wh, 18402733);
+    assert_int_equal(result.seen.last.export_wh, 951020);
+    assert_int_equal(result.seen.last.import_w, 0);
+    assert_int_equal(result.seen.last.export_w, 2417);
+    assert_int_equal(result.seen.last.voltage_dv, 2363);
+    assert_int_equal(result.seen.last.clock_s, 1749987910);
+    assert_string_equal(result.seen.last.serial, "");
+}
+
+#define BELGIAN_LINES                                                                              \
+    "0-0:96.1.4(50221)\r\n"                                                                        \
+    "0-0:96.1.1(3153414739393938383737)\r\n"                                                       \
+    "0-0:1.0.0(250105081000W)\r\n"                                                                 \
+    "1-0:1.8.1(000402.118*kWh)\r\n"                                                                \
+    "1-0:1.8.2(000311.007*kWh)\r\n"                                                                \
+    "1-0:2.8.1(000020.500*kWh)\r\n"                                                                \
+    "1-0:2.8.2(000004.250*kWh)\r\n"                                                                \
+    "0-0:96.14.0(0001)\r\n"                                                                        \
+    "1-0:1.4.0(00.771*kW)\r\n"                                                                     \
+    "1-0:1.6.0(250103181500W)(04.120*kW)\r\n"                                                      \
+    "0-0:98.1.0(2)(1-0:1.6.0)(1-0:1.6.0)(241201000000W)(241119184500W)(05.011*kW)"                 \
+    "(250101000000W)(241224173000W)(06.250*kW)\r\n"                                                \
+    "1-0:1.7.0(00.512*kW)\r\n"                                                                     \
+    "1-0:2.7.0(00.000*kW)\r\n"                                                                     \
+    "1-0:32.7.0(231.0*V)\r\n"                                                                      \
+    "0-0:96.3.10(1)\r\n"                                                                           \
+    "0-0:17.0.0(999.9*kW)\r\n"                                                                     \
+    "1-0:31.4.0(999*A)\r\n"                                                                        \
+    "0-0:96.13.0()\r\n"                                                                            \
+    "0-1:24.1.0(003)\r\n"                                                                          \
+    "0-1:24.2.3(250105080500W)(00112.384*m3)\r\n"
+
+/** Belgium: tariffs, the quarter hour's demand and the months' peaks, which are no registers. */
+static void a_belgian_telegram_is_read_and_wants_its_checksum(void **state)
+{
+    static const char NAKED[] = "/AMR5\\BELGIAN\r\n\r\n" BELGIAN_LINES "!\r\n";
+    struct result result = parsed_lines(BELGIAN_LINES);
+
+    (void)state;
+    assert_int_equal(result.seen.count, 1);
+    assert_int_equal(result.seen.last.import_wh, 713125);
+    assert_int_equal(result.seen.last.export_wh, 24750);
+    assert_int_equal(result.seen.last.import_w, 512);
+    assert_int_equal(result.seen.last.clock_s, 1736061000);
+    assert_string_equal(result.seen.last.serial, "1SAG9998877");
+    result = parsed(NAKED, sizeof(NAKED) - 1, P1_CHECKSUM_AUTO);
+    assert_int_equal(result.seen.count, 0);
+    assert_int_equal(result.faults[P1_FAULT_CRC], 1);
+}
+
 static void registers_are_exact_in_every_notation(void **state)
 {
     static const struct {
@@ -379,6 +449,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_telegram_is_read_whole),
+        cmocka_unit_test(a_swedish_telegram_is_read),
+        cmocka_unit_test(a_belgian_telegram_is_read_and_wants_its_checksum),
         cmocka_unit_test(registers_are_exact_in_every_notation),
         cmocka_unit_test(a_short_checksum_is_a_checksum),
         cmocka_unit_test(a_changed_byte_is_noticed),

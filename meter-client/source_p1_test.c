@@ -1,5 +1,6 @@
 #include "meter-client/source_p1.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -193,6 +195,110 @@ static void a_silent_port_is_opened_again(void **state)
     port_close(&port);
 }
 
+/** A meter on a serial line: who listens at another speed gets rubbish from it. */
+struct line {
+    int meter; /* the pty's other end */
+    speed_t speed;
+    struct clock *clock;
+    struct source *source;
+    uint32_t random;
+};
+
+static void line_open(struct line *line, speed_t speed, const char *suffix)
+{
+    char *spec;
+
+    memset(line, 0, sizeof(*line));
+    line->meter = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(line->meter >= 0);
+    assert_int_equal(grantpt(line->meter), 0);
+    assert_int_equal(unlockpt(line->meter), 0);
+    line->speed = speed;
+    line->random = 2463534242;
+    line->clock = clock_manual_new(UINT64_C(1700000000000));
+    spec = xasprintf("p1:%s%s", ptsname(line->meter), suffix);
+    line->source = open_source(spec, line->clock);
+    free(spec);
+}
+
+static void line_close(struct line *line)
+{
+    source_close(line->source);
+    clock_free(line->clock);
+    close(line->meter);
+}
+
+static char rubbish(struct line *line)
+{
+    line->random ^= line->random << 13;
+    line->random ^= line->random >> 17;
+    line->random ^= line->random << 5;
+    return (char)(line->random >> 8);
+}
+
+/** Sends it as it arrives at the speed that is set, and lets the source read; how many it got. */
+static unsigned line_say(struct line *line, const char *text, size_t len)
+{
+    struct termios termios;
+    struct measurement m;
+    unsigned good = 0;
+
+    assert_int_equal(tcgetattr(line->meter, &termios), 0);
+    for (size_t i = 0; i < len; i++) {
+        char c = cfgetospeed(&termios) == line->speed ? text[i] : rubbish(line);
+
+        assert_int_equal(write(line->meter, &c, 1), 1);
+        if (source_read(line->source, &m, NULL) > 0)
+            good++;
+    }
+    for (int i = 0; i < 3; i++)
+        good += source_read(line->source, &m, NULL) > 0 ? 1 : 0;
+    return good;
+}
+
+static const char CRC_TELEGRAM[] =
+    "/ABC5TEST\r\n\r\n1-3:0.2.8(50)\r\n1-0:1.8.0(41*Wh)\r\n!8C08\r\n";
+
+static void a_serial_line_with_noise_costs_no_more_than_it_hits(void **state)
+{
+    struct line line;
+    struct measurement m;
+    char noise[400];
+    unsigned good = 0;
+
+    (void)state;
+    line_open(&line, B115200, "");
+    assert_int_equal(source_read(line.source, &m, NULL), 0);
+    for (int i = 0; i < 30; i++) {
+        for (size_t n = 0; n < sizeof(noise); n++)
+            noise[n] = rubbish(&line);
+        assert_int_equal(line_say(&line, noise, i % 3 ? 0 : sizeof(noise)), 0);
+        good += line_say(&line, CRC_TELEGRAM, sizeof(CRC_TELEGRAM) - 1);
+    }
+    assert_in_range(good, 20, 30); /* noise with a slash in it may swallow what follows */
+    assert_int_equal(source_counters(line.source).good, good);
+    assert_true(source_counters(line.source).no_start + source_counters(line.source).crc > 0);
+    line_close(&line);
+}
+
+static void at_the_wrong_speed_nothing_is_made_up(void **state)
+{
+    struct line line;
+    struct measurement m;
+
+    (void)state;
+    line_open(&line, B115200, ",9600");
+    assert_int_equal(source_read(line.source, &m, NULL), 0);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(line_say(&line, CRC_TELEGRAM, sizeof(CRC_TELEGRAM) - 1), 0);
+    assert_int_equal(source_counters(line.source).good, 0);
+    clock_advance_ms(line.clock, 31000);
+    while (source_read(line.source, &m, NULL) == 0)
+        continue; /* until it says that no telegram came */
+    assert_true(source_counters(line.source).timeout > 0);
+    line_close(&line);
+}
+
 static void a_file_is_read_to_its_end(void **state)
 {
     char *path = test_path(*state, "telegrams");
@@ -225,6 +331,8 @@ int main(void)
         cmocka_unit_test(a_closed_port_is_opened_again_later),
         cmocka_unit_test(a_port_that_is_away_is_tried_less_and_less_often),
         cmocka_unit_test(a_silent_port_is_opened_again),
+        cmocka_unit_test(a_serial_line_with_noise_costs_no_more_than_it_hits),
+        cmocka_unit_test(at_the_wrong_speed_nothing_is_made_up),
         cmocka_unit_test(a_file_is_read_to_its_end),
     };
 

@@ -301,6 +301,10 @@ export class Stage {
     );
   }
 
+  meterBinary() {
+    return join(BIN, 'amr-meter');
+  }
+
   restartBridge() {
     return this.bridge.start().says(/ ready meters=/);
   }
