@@ -307,9 +307,10 @@ static bool refused(const struct chain_fake *fake, struct chain_revert *ret_reve
     struct buf data = BUF_INIT;
     bool command = asks(call, "issueCommand((uint64,uint32,uint8,uint32,uint40),bytes)") ||
                    asks(call, "recordResult((uint64,uint32,uint8,uint32),bytes)");
-    if (!fake->refuses || !command)
+    bool batch = asks(call, "submitBatch(bytes32,bytes)");
+    if (!(fake->refuses && (command || batch)) && !(fake->revert_nonces && batch))
         return false;
-    abi_selector(&data, fake->refuses);
+    abi_selector(&data, fake->refuses ? fake->refuses : "MalformedRecords(uint256)");
     for (int i = 0; i < 3; i++)
         abi_uint(&data, fake->refuses_with[i]);
     if (ret_revert) {

@@ -109,6 +109,10 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [METER_PUT_OPEN] = "UPDATE meter SET open = ? WHERE meter = ?",
     [METER_CLAIM] = "UPDATE meter SET claimed = max(claimed, ?) WHERE meter = ?",
     [METER_UNCLAIM] = "UPDATE meter SET claimed = min(claimed, ?) WHERE meter = ?",
+    [METER_UNCLAIM_BATCH] =
+        "UPDATE meter SET claimed = min(claimed, (SELECT min(sequence) - 1 FROM report"
+        " WHERE report.meter = meter.meter AND batch = ?1 AND state = 1))"
+        " WHERE meter IN (SELECT meter FROM report WHERE batch = ?1 AND state = 1)",
     [REPORT_FIND] = REPORT_COLUMNS "FROM report WHERE meter = ? AND sequence = ?",
     [REPORT_BEFORE] = REPORT_COLUMNS "FROM report WHERE meter = ? AND sequence < ? AND state <> 3"
                                      " ORDER BY sequence DESC LIMIT 1",
@@ -137,6 +141,8 @@ static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [REPORT_CLAIM] = "UPDATE report SET state = 1, batch = ? WHERE id = ? AND state = 0",
     [REPORT_MOVE] = "UPDATE report SET batch = ? WHERE id = ? AND state = 1",
     [REPORT_RELEASE] = "UPDATE report SET state = 0, batch = NULL WHERE id = ? AND state = 1",
+    [REPORT_RELEASE_BATCH] =
+        "UPDATE report SET state = 0, batch = NULL WHERE batch = ? AND state = 1",
     [REPORT_DELETE] = "DELETE FROM report WHERE id = ? AND state = 1",
     [REPORT_RESIGN] = "UPDATE report SET body = ? WHERE id = ? AND state = 0",
     [REPORT_DROP_WAITING] = "DELETE FROM report WHERE meter = ? AND state = 0",

@@ -414,6 +414,31 @@ int store_batch_halt(struct store *store, uint64_t batch, uint64_t nonce, struct
     return finish(store, halt(store, batch, nonce, err), err);
 }
 
+static int put_back(struct store *store, uint64_t batch, const uint64_t *nonce,
+                    uint64_t *ret_reports, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store_db(store), METER_UNCLAIM_BATCH);
+    db_bind_u64(stmt, 0, batch);
+    if (db_run(stmt, err) < 0)
+        return -1;
+    stmt = db_stmt(store_db(store), REPORT_RELEASE_BATCH);
+    db_bind_u64(stmt, 0, batch);
+    if (db_run(stmt, err) < 0)
+        return -1;
+    *ret_reports = db_changes(store_db(store));
+    if (nonce && store_tx_done(store, *nonce, err) < 0)
+        return -1;
+    return set_batch_state(store, batch, BATCH_SPLIT, err);
+}
+
+int store_batch_put_back(struct store *store, uint64_t batch, const uint64_t *nonce,
+                         uint64_t *ret_reports, struct err *err)
+{
+    if (store_begin(store, err) < 0)
+        return -1;
+    return finish(store, put_back(store, batch, nonce, ret_reports, err), err);
+}
+
 int store_batch_halted(struct store *store, uint64_t *ret_batch, struct err *err)
 {
     struct db_stmt *stmt = db_stmt(store_db(store), BATCH_FIRST_HALTED);

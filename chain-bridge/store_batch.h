@@ -101,6 +101,11 @@ int store_batch_others(struct store *store, struct buf *ret_leaves, uint64_t bat
 /** The transaction is final and reverted: the batch waits to be split. */
 int store_batch_halt(struct store *store, uint64_t batch, uint64_t nonce,
                      struct err *err) AMR_NODISCARD;
+/**
+ * Its reports wait again, and it is no more; nonce: also ends the transaction; NULL: it is halted.
+ */
+int store_batch_put_back(struct store *store, uint64_t batch, const uint64_t *nonce,
+                         uint64_t *ret_reports, struct err *err) AMR_NODISCARD;
 /** The oldest halted batch; 0: none. */
 int store_batch_halted(struct store *store, uint64_t *ret_batch, struct err *err) AMR_NODISCARD;
 

@@ -6,7 +6,7 @@
 #include "chain-bridge/fault.h"
 #include "chain-bridge/ledger.h"
 
-enum { REVERTS_MAX = 8 };
+enum { REVERTS_MAX = 8, CHANCES_MAX = 2 };
 
 static bool count_one(void *cookie, const struct report_row *row)
 {
@@ -28,32 +28,49 @@ int submitter_find_halted(struct submitter *submitter, struct err *err)
     return 0;
 }
 
-/* The contract's words for it, as it would say them now. */
-static void ask_why(struct submitter *submitter, const struct flight *flight, char text[256])
+/* What the contract says to the same call as of a block. false: it takes it, or nobody answers. */
+static bool refused_at(const struct submitter *submitter, const struct buf *calldata,
+                       uint64_t block, struct chain_revert *ret_revert)
 {
     const struct settler *settler = &submitter->config.settler;
     struct buf data = BUF_INIT;
-    struct chain_revert revert = {0};
     struct chain_call call = {.from = submitter->config.checks.account,
                               .to = settler->contract,
-                              .data = flight->tx.data.data,
-                              .data_len = flight->tx.data.len};
-    uint64_t before = flight->receipt.block ? flight->receipt.block - 1 : CHAIN_LATEST;
-    if (chain_call(settler->chain, &data, &revert, &call, before, NULL) == CHAIN_REFUSED &&
-        revert.reverted)
+                              .data = calldata->data,
+                              .data_len = calldata->len};
+    *ret_revert = (struct chain_revert){0};
+    enum chain_result result = chain_call(settler->chain, &data, ret_revert, &call, block, NULL);
+    buf_free(&data);
+    return result == CHAIN_REFUSED && ret_revert->reverted;
+}
+
+/* It says something of this server or the ledger, and nothing of any report. */
+static bool is_excused(const struct chain_revert *revert)
+{
+    return ledger_revert_is(revert, "NotServer(address)") ||
+           ledger_revert_is(revert, "NotServerOfGroup(address,uint16)") ||
+           ledger_revert_is(revert, "LedgerIsSealed(address)");
+}
+
+/* As of the block before, and, where that would have taken it, as of its own: something changed. */
+static bool ask_why(const struct submitter *submitter, const struct flight *flight, char text[256])
+{
+    struct chain_revert revert;
+    uint64_t block = flight->receipt.block;
+    if ((block && refused_at(submitter, &flight->tx.data, block - 1, &revert)) ||
+        refused_at(submitter, &flight->tx.data, block, &revert)) {
         ledger_revert_text(text, 256, &revert);
-    else if (flight->receipt.gas_used == flight->tx.gas_limit)
+        return is_excused(&revert);
+    }
+    if (flight->receipt.gas_used == flight->tx.gas_limit)
         snprintf(text, 256, "out of gas, all %" PRIu64, flight->tx.gas_limit);
     else
         snprintf(text, 256, "reason unknown");
-    buf_free(&data);
+    return false;
 }
 
-int submitter_end_reverted(struct submitter *submitter, const struct flight *flight,
-                           struct err *err)
+static int halt(struct submitter *submitter, const struct flight *flight, struct err *err)
 {
-    char text[400], why[256], hash[ETH_HASH_TEXT];
-    ask_why(submitter, flight, why);
     if (store_batch_halt(submitter->config.settler.store, flight->tx.batch, flight->tx.nonce, err) <
         0)
         return -1;
@@ -61,14 +78,40 @@ int submitter_end_reverted(struct submitter *submitter, const struct flight *fli
     if (!submitter->episode) {
         submitter->sealed_since = false;
         submitter->reverts = 0;
+        submitter->chances = 0;
     }
     submitter->episode = true;
     submitter->reverts++;
     submitter->reverted_mono_ms = submitter_mono_ms(submitter);
+    return submitter_find_halted(submitter, err);
+}
+
+/* Its reports wait again, and what stands against it is looked for at once. */
+static int put_back(struct submitter *submitter, uint64_t batch, const uint64_t *nonce,
+                    struct err *err)
+{
+    struct status *status = submitter->config.settler.status;
+    uint64_t reports;
+    if (store_batch_put_back(submitter->config.settler.store, batch, nonce, &reports, err) < 0)
+        return -1;
+    status_add(status, STATUS_CLAIMED, -(int64_t)reports);
+    submitter->checked = false;
+    return 0;
+}
+
+int submitter_end_reverted(struct submitter *submitter, const struct flight *flight,
+                           struct err *err)
+{
+    char text[400], why[256], hash[ETH_HASH_TEXT];
+    bool excused = ask_why(submitter, flight, why);
+    int result = excused ? put_back(submitter, flight->tx.batch, &flight->tx.nonce, err)
+                         : halt(submitter, flight, err);
+    if (result < 0)
+        return -1;
     status_add(submitter->config.settler.status, STATUS_REVERTS, 1);
     snprintf(text, sizeof(text), "%s tx=%s", why, eth_hash_text(hash, &flight->mined_hash));
     submitter_tell(submitter, "batch-reverted", text);
-    return submitter_find_halted(submitter, err);
+    return 0;
 }
 
 /* Where everything reverts the fault is not in a report: then only now and then another try. */
@@ -164,6 +207,44 @@ static int split(struct submitter *submitter, struct err *err)
     return result;
 }
 
+static bool plan_row(void *cookie, const struct report_row *row)
+{
+    plan_add(cookie, row);
+    return true;
+}
+
+/* 1: the contract would take the halted batch now: the report is not to blame. */
+static int would_be_taken(struct submitter *submitter, struct err *err)
+{
+    struct plan plan = PLAN_INIT;
+    struct plan_limits limits = {UINT32_MAX, UINT32_MAX, UINT64_MAX};
+    struct buf calldata = BUF_INIT;
+    struct chain_revert revert;
+    struct store *store = submitter->config.settler.store;
+    int result = store_report_of_batch(store, submitter->halted, plan_row, &plan, err);
+    if (result == 0)
+        result = plan_build(&plan, &limits, err);
+    if (result == 0) {
+        ledger_submit_batch(&calldata, &plan.root, plan.records.data, plan.records.len);
+        result = !refused_at(submitter, &calldata, CHAIN_LATEST, &revert);
+    }
+    buf_free(&calldata);
+    plan_free(&plan);
+    return result;
+}
+
+/* The only report left: it had its chances where the contract would take it. */
+static int judge_single(struct submitter *submitter, struct err *err)
+{
+    int taken = submitter->chances < CHANCES_MAX ? would_be_taken(submitter, err) : 0;
+    if (taken < 0)
+        return -1;
+    if (taken == 0)
+        return settle_poison(&submitter->config.settler, submitter->halted, err);
+    submitter->chances++;
+    return put_back(submitter, submitter->halted, NULL, err);
+}
+
 /* One step towards the report that makes a batch revert, once nothing else is under way. */
 int submitter_mend_halted(struct submitter *submitter, struct err *err)
 {
@@ -179,7 +260,7 @@ int submitter_mend_halted(struct submitter *submitter, struct err *err)
         if (split(submitter, err) < 0)
             return -1;
     } else if (submitter->sealed_since) {
-        if (settle_poison(&submitter->config.settler, submitter->halted, err) < 0)
+        if (judge_single(submitter, err) < 0)
             return -1;
     } else {
         return 0; /* another batch must show that the chain takes any at all */

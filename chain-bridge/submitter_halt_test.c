@@ -86,6 +86,56 @@ static void a_lone_reverting_report_is_not_given_up_without_proof(void **state)
     assert_int_equal(state_of(world, BENCH_METER(1), 1), REPORT_REJECTED);
 }
 
+static void a_server_taken_off_the_list_loses_no_report(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(poll(world), 0);
+    bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
+    bench_store_report(&world->bench, BENCH_METER(2), 1, 1);
+    assert_int_equal(batch(world), 1);
+    world->fake.revert_nonces = 1;
+    world->fake.refuses = "NotServer(address)";
+    world->fake.listed_group = 0;
+    fake_mine(&world->fake);
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(state_of(world, BENCH_METER(1), 1), REPORT_STORED);
+    assert_int_equal(number(world, STATUS_HALTED), 0);
+    assert_int_equal(poll(world), 0);
+    assert_true(heard_alarm(&world->bench.heard, "server-not-listed"));
+    assert_int_equal(batch(world), 0);
+    world->fake.listed_group = BENCH_GROUP;
+    world->fake.refuses = NULL;
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(batch(world), 1);
+    fake_mine(&world->fake);
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(sealed_times(world, BENCH_METER(1), 1), 1);
+    assert_int_equal(sealed_times(world, BENCH_METER(2), 1), 1);
+    assert_int_equal(number(world, STATUS_CLAIMED), 0);
+}
+
+static void a_lone_report_that_would_be_taken_now_gets_another_chance(void **state)
+{
+    struct world *world = *state;
+    bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
+    world->fake.revert_nonces = 1;
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(batch(world), 1);
+    fake_mine(&world->fake);
+    assert_int_equal(poll(world), 0);
+    bench_store_report(&world->bench, BENCH_METER(2), 1, 1);
+    assert_int_equal(batch(world), 1);
+    fake_mine(&world->fake);
+    world->fake.revert_nonces = 0; /* and nobody says why it did */
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(state_of(world, BENCH_METER(1), 1), REPORT_STORED);
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(batch(world), 1);
+    fake_mine(&world->fake);
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(sealed_times(world, BENCH_METER(1), 1), 1);
+}
+
 static void a_contract_that_takes_nothing_is_asked_less_often(void **state)
 {
     struct world *world = *state;
@@ -121,6 +171,8 @@ int main(void)
         TEST(reports_of_one_meter_stay_in_order_when_their_batch_is_split),
         TEST(a_reverting_report_is_found_and_the_rest_sealed),
         TEST(a_lone_reverting_report_is_not_given_up_without_proof),
+        TEST(a_server_taken_off_the_list_loses_no_report),
+        TEST(a_lone_report_that_would_be_taken_now_gets_another_chance),
         TEST(a_contract_that_takes_nothing_is_asked_less_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,7 @@ struct submitter {
     bool episode;           /* from a revert until nothing is halted or in flight */
     bool sealed_since;      /* some batch was sealed in this episode */
     uint32_t reverts;       /* in this episode */
+    uint32_t chances;       /* a lone reverted report had in this episode */
     uint64_t reverted_mono_ms;
     bool fee_cap_told;
 };
