@@ -33,6 +33,10 @@ endfunction()
 
 function(amr_unit_test name source)
   string(REPLACE "_" "-" test_name ${name})
+  if(TARGET ${test_name}-test) # two folders may have a module of one name
+    get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+    set(test_name ${folder}-${test_name})
+  endif()
   add_executable(${test_name}-test ${source})
   target_link_libraries(${test_name}-test PRIVATE ${ARGN} PkgConfig::CMOCKA)
   set_target_properties(${test_name}-test PROPERTIES RUNTIME_OUTPUT_DIRECTORY
