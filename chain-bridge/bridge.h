@@ -7,6 +7,8 @@
  *   chain thread     registry, batches, transactions, receipts `sealed` (blocking RPC, deadlines)
  *   main thread      bridge_tick once a second: state, alarms that waited, ready file
  *
+ * Threads have names (`top -H`): verify, store, chain; Paho's its own.
+ *
  * Exit codes: 0 ended by a signal, 1 failed at work, 2 usage or configuration, 3 refused to start
  * (store in use or of another chain, wrong chain id or contract).
  */

@@ -180,6 +180,7 @@ static void *run(void *cookie)
 {
     struct chain_loop *loop = cookie;
     bool new_head = true;
+    pthread_setname_np(pthread_self(), "chain");
     while (!atomic_load(&loop->stopping)) {
         take_tuning(loop);
         uint64_t now = clock_mono_ms(loop->config.clock);

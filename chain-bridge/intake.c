@@ -68,6 +68,7 @@ static void *work(void *cookie)
 {
     struct intake *intake = cookie;
     void *message;
+    pthread_setname_np(pthread_self(), "verify");
     while (queue_pop(intake->offered, &message, 1) == 1) {
         struct item *item = xcalloc(1, sizeof(*item));
         item->message = message;
@@ -301,6 +302,7 @@ static void *write_groups(void *cookie)
 {
     struct intake *intake = cookie;
     size_t count;
+    pthread_setname_np(pthread_self(), "store");
     while ((count = queue_pop(intake->verified, (void **)intake->group, intake->config.group_max)) >
            0)
         handle_group(intake, count);

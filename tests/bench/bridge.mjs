@@ -7,123 +7,72 @@
 // is done: they are a little low.
 //
 //   tests/bench/run bridge [--json FILE] [--drain READINGS]
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { readFileSync, readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { encodeFunctionData, parseAbi } from 'viem';
-import { run, until } from '../e2e/processes.mjs';
-
-process.env.AMR_PRESET = 'release';
-const { Stage, startStage } = await import('../e2e/harness.mjs');
-
-const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const BUILD = join(ROOT, 'build/release');
-const LOAD = join(BUILD, 'bin/amr-load');
-const WAIT_MS = 240_000;
-const ABI = parseAbi(['function registerMeters(uint32 firstMeter, address[] signers)']);
+import {
+  WAIT_MS,
+  build,
+  cpuSeconds,
+  last,
+  onStage,
+  peakMib,
+  percentile,
+  rate,
+  register,
+  report,
+  send,
+  sign,
+  table,
+  until,
+  watchState,
+} from './bench_lib.mjs';
 
 const { values: options } = parseArgs({
   options: { json: { type: 'string' }, drain: { type: 'string', default: '1000000' } },
 });
 
-function must(command, ...args) {
-  const { code, stdout, stderr } = run(command, args, { timeoutMs: 600_000 });
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}${stdout}`);
-  return stdout;
-}
+/** What the bridge's threads do, by name (chain-bridge/bridge.h); Paho names its own. */
+const STAGES = {
+  receive: /^MQTT|^paho/i,
+  verify: /^verify$/,
+  store: /^store$/,
+  chain: /^chain$/,
+};
+const stageOf = (name) => Object.keys(STAGES).find((stage) => STAGES[stage].test(name)) ?? 'other';
 
-async function register(stage, count) {
-  const from = stage.admin.address;
-  const signers = must(LOAD, 'signers', count).trim().split('\n');
-  await stage.rpc.request({ method: 'anvil_impersonateAccount', params: [from] });
-  for (let first = 0; first < count; first += 100) {
-    const args = [0x10001 + first, signers.slice(first, first + 100)];
-    const data = encodeFunctionData({ abi: ABI, functionName: 'registerMeters', args });
-    const tx = { from, to: stage.contract, data };
-    await stage.rpc.request({ method: 'eth_sendTransaction', params: [tx] });
+/** CPU seconds of a process so far by stage; `other` is the main thread and the dashboard. */
+function stageSeconds(pid) {
+  const sums = { receive: 0, verify: 0, store: 0, chain: 0, other: 0 };
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const text = readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8');
+    const [, name, rest] = text.match(/\((.*)\) (.*)/s);
+    const fields = rest.split(' ');
+    sums[stageOf(name)] += (Number(fields[11]) + Number(fields[12])) / 100;
   }
-  await stage.bridge.says(new RegExp(`registry changed .* active=${count}$`, 'm'));
-}
-
-/** The bridge's state messages with the time they came. */
-async function watchState(stage) {
-  const read = (name) => readFileSync(stage.path('pki', name));
-  const client = stage.client({ clientId: 'alice', cert: read('alice.crt'), key: read('alice.key') });
-  await client.outcome();
-  const states = [];
-  client.mqtt.on('message', (topic, payload) => {
-    states.push({ ...JSON.parse(payload), ms: performance.now() });
-  });
-  await client.subscribe('amr/v1/1/server/state/bridge');
-  return states;
-}
-
-/** From a moment until the bridge first said that a counter had got there. */
-function rate(states, key, total, from) {
-  const end = states.find((state) => state[key] >= total);
-  return total / ((end.ms - from) / 1000);
-}
-
-function cpuSeconds(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-const peakMib = (pid) =>
-  Number(readFileSync(`/proc/${pid}/status`, 'utf8').match(/VmHWM:\s+(\d+)/)[1]) / 1024;
-
-/** Sends what was signed until the broker has taken it all; resolves with when it began. */
-async function send(stage, meters) {
-  const args = ['send', stage.path('pki'), stage.brokerPort, stage.path('reports'), meters, 50];
-  const child = spawn(LOAD, args.map(String), { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  await lines.next();
-  child.stdin.write('\n');
-  const from = performance.now();
-  const { value } = await lines.next();
-  child.stdin.end();
-  if (!value) throw new Error('the generator failed');
-  const { refused } = JSON.parse(value);
-  if (refused) throw new Error(`${refused} publishes were refused`);
-  if (child.exitCode === null) await once(child, 'exit');
-  return from;
-}
-
-async function onStage(body, bridge = []) {
-  const stage = new Stage();
-  try {
-    await startStage(stage, { bridge });
-    return await body(stage);
-  } finally {
-    await stage.end();
-    rmSync(stage.dir, { recursive: true, force: true });
-  }
+  return sums;
 }
 
 async function prepare(stage, meters, each, readings) {
   await register(stage, meters);
-  must(LOAD, 'sign', stage.path('reports'), meters, each, readings, stage.contract);
+  sign(stage, meters, each, readings);
   return watchState(stage);
 }
-
-const last = (states) => states[states.length - 1];
 
 async function throughput(meters, each, readings) {
   return onStage(async (stage) => {
     const states = await prepare(stage, meters, each, readings);
     const total = meters * each;
-    const cpu = cpuSeconds(stage.bridge.pid);
+    const { pid } = stage.bridge;
+    const [cpu, stages] = [cpuSeconds(pid), stageSeconds(pid)];
     const from = await send(stage, meters);
     await until('all of it to be sealed', () => last(states)?.sealed >= total, WAIT_MS);
+    const share = 10_000 / (total * readings);
+    const after = Object.entries(stageSeconds(pid));
     return {
+      stages: Object.fromEntries(after.map(([name, s]) => [name, (s - stages[name]) * share])),
       stored: rate(states, 'stored', total, from) * readings,
       sealed: rate(states, 'readings_sealed', total * readings, from),
-      cpu: ((cpuSeconds(stage.bridge.pid) - cpu) * 10_000) / (total * readings),
+      cpu: (cpuSeconds(pid) - cpu) * share,
     };
   });
 }
@@ -146,11 +95,6 @@ async function drain(readings) {
   });
 }
 
-function percentile(values, part) {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
-}
-
 /** Publish to receipt, as a meter sees it, at 20 reports a second; batches age 300 ms first. */
 async function latency() {
   const count = 400;
@@ -165,7 +109,8 @@ async function latency() {
     const [sent, stored, sealed] = [[], [], []];
     client.mqtt.on('message', (_, payload) => {
       const { status, first, last: end } = JSON.parse(payload);
-      const into = status === 'sealed' ? sealed : stored;
+      const into = { sealed, stored }[status];
+      if (!into) return;
       for (let i = first; i <= end; i++) into[i] ??= performance.now() - sent[i];
     });
     for (let i = 1; i <= count; i++) {
@@ -180,16 +125,13 @@ async function latency() {
   });
 }
 
-must('cmake', '-S', ROOT, '--preset', 'release');
-must('cmake', '--build', BUILD, '--target', 'amr-load', 'amr-bridge', 'amrctl', 'amr_broker_plugin');
-must(join(ROOT, 'contracts/tools/build'));
-
+build();
 const one = await throughput(100, 1000, 1);
 const four = await throughput(100, 600, 4);
 const many = await throughput(100, 100, 96);
 const [storedP50, storedP99, sealedP50, sealedP99] = await latency();
 const backlog = await drain(Number(options.drain));
-const result = {
+const figures = {
   stored_per_s_1: Math.round(one.stored),
   sealed_per_s_1: Math.round(one.sealed),
   sealed_per_s_4: Math.round(four.sealed),
@@ -203,9 +145,17 @@ const result = {
   sealed_p99_ms: Math.round(sealedP99),
   cpu_s_per_10k: Number(one.cpu.toFixed(2)),
   cpu_s_per_10k_96: Number(many.cpu.toFixed(3)),
-  machine: `${cpus().length} x ${cpus()[0].model.trim()}`,
-  versions: `node ${process.versions.node}`,
-  date: new Date().toISOString(),
 };
-for (const [name, value] of Object.entries(result)) console.log(`${name.padEnd(18)} ${value}`);
-if (options.json) writeFileSync(options.json, JSON.stringify(result, null, 2) + '\n');
+for (const [name, seconds] of Object.entries(one.stages))
+  figures[`cpu_s_per_10k_${name}`] = Number(seconds.toFixed(3));
+
+table(['figure', 'value'], Object.entries(figures));
+console.log("CPU seconds of the bridge per 10,000 readings, by stage and readings a report");
+const runs = [one, four, many];
+table(
+  ['stage', '1', '4', '96'],
+  Object.keys(one.stages).map((name) => [name, ...runs.map(({ stages }) => stages[name].toFixed(3))]),
+);
+const [slowest] = Object.entries(one.stages).sort(([, a], [, b]) => b - a);
+console.log(`slowest stage with 1 reading a report: ${slowest[0]}`);
+report(figures, options.json);
