@@ -53,6 +53,7 @@ amr_library(
   ctl_logs
   ctl_manual
   ctl_meters
+  ctl_pace
   ctl_pki
   ctl_progress
   ctl_proof

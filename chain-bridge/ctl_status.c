@@ -4,20 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain-bridge/alarm_log.h"
 #include "chain-bridge/ctl_feed.h"
+#include "chain-bridge/ctl_pace.h"
 #include "chain-bridge/ctl_registry.h"
+#include "chain-bridge/ctl_store.h"
+#include "chain-bridge/store_quarantine.h"
 #include "common/json.h"
 #include "common/topic.h"
 
 /* Retained messages come right after the subscription; a broker far away still has this long. */
-#define FEED_MS 3000
+#define FEED_MS    3000
+#define GWEI_ETHER UINT64_C(1000000000)
 
 struct config {
     struct ctl_shared shared;
     struct ctl_feed_config feed;
+    const char *store;
 };
 
 struct totals {
+    struct ctl_pace *pace;
     uint64_t batches;
     uint64_t accepted;
     uint64_t rejected;
@@ -26,12 +33,25 @@ struct totals {
     uint64_t last_block;
 };
 
+/* A listed server; the balance of its account and how long that lasts. */
+struct server {
+    struct ctl_account account;
+    struct chain_balance balance;
+    struct ctl_pace_figures pace;
+};
+
 struct state {
     struct chain_block head;
     struct ctl_registry registry;
     struct totals totals;
-    char *broker; /* retained JSON, NULL: none */
+    struct server *servers;
+    size_t server_count;
+    uint64_t millireadings; /* sealed a second by the group that is listened to, times 1000 */
+    char *broker;           /* retained JSON, NULL: none */
     char *bridge;
+    bool has_store;
+    uint64_t alarms; /* open */
+    uint64_t quarantined;
 };
 
 static int on_batch(void *cookie, const struct ledger_event *event, const struct chain_log *log,
@@ -39,6 +59,7 @@ static int on_batch(void *cookie, const struct ledger_event *event, const struct
 {
     struct totals *totals = cookie;
     (void)err;
+    ctl_pace_batch(totals->pace, event, log);
     totals->batches++;
     totals->accepted += event->accepted;
     totals->rejected += event->rejected;
@@ -48,14 +69,53 @@ static int on_batch(void *cookie, const struct ledger_event *event, const struct
     return 0;
 }
 
-static int gather(struct state *state, struct ctl *ctl, struct err *err)
+static int gather_servers(struct state *state, struct ctl *ctl, uint32_t group, struct err *err)
+{
+    state->servers = xcalloc(state->registry.account_count + 1, sizeof(*state->servers));
+    for (size_t i = 0; i < state->registry.account_count; i++) {
+        const struct ctl_account *account = &state->registry.accounts[i];
+        struct server *server = &state->servers[state->server_count];
+        if (!account->listed || account->role != CTL_SERVER)
+            continue;
+        server->account = *account;
+        state->server_count++;
+        if (chain_balance(ctl->chain, &server->balance, &account->address, err) != CHAIN_OK)
+            return err_wrap(err, "a server's balance");
+        if (ctl_pace_measure(state->totals.pace, &server->pace, ctl, &account->address,
+                             state->head.timestamp_s, err) != 0)
+            return -1;
+        if (account->group == group)
+            state->millireadings += server->pace.millireadings;
+    }
+    return 0;
+}
+
+static int gather(struct state *state, struct ctl *ctl, uint32_t group, struct err *err)
 {
     static const enum ledger_event_kind KINDS[] = {LEDGER_BATCH_SUBMITTED};
     if (chain_block(ctl->chain, &state->head, CHAIN_LATEST, err) != CHAIN_OK)
         return -1;
     if (ctl_registry_load(&state->registry, ctl, err) != 0)
         return -1;
-    return ctl_events(ctl, KINDS, 1, on_batch, &state->totals, err);
+    state->totals.pace = ctl_pace_new();
+    if (ctl_events(ctl, KINDS, 1, on_batch, &state->totals, err) != 0)
+        return -1;
+    return gather_servers(state, ctl, group, err);
+}
+
+static int gather_store(struct state *state, const char *path, struct err *err)
+{
+    struct store *store = NULL;
+    struct alarm_counts alarms = {.open = 0};
+    if (ctl_store_open(&store, path, err) != 0)
+        return -1;
+    int result = alarm_log_counts(store_db(store), &alarms, err);
+    if (result == 0)
+        result = store_quarantine_count(store, &state->quarantined, err);
+    store_close(store);
+    state->alarms = alarms.open;
+    state->has_store = result == 0;
+    return result;
 }
 
 /* FEED */
@@ -110,31 +170,55 @@ static size_t count_meters(const struct ctl_registry *registry, enum meter_statu
     return count;
 }
 
-static int print_servers(struct ctl *ctl, const struct state *state, bool json, struct err *err)
+/* Whole days that the balance lasts at this pace; UINT64_MAX: for ever, as far as can be seen. */
+static uint64_t days_left(const struct server *server)
 {
-    const char *comma = "";
-    for (size_t i = 0; i < state->registry.account_count; i++) {
-        const struct ctl_account *server = &state->registry.accounts[i];
-        struct chain_balance balance;
-        char address[ETH_ADDRESS_TEXT];
-        if (!server->listed || server->role != CTL_SERVER)
-            continue;
-        if (chain_balance(ctl->chain, &balance, &server->address, err) != CHAIN_OK)
-            return err_wrap(err, "a server's balance");
-        eth_address_text(address, &server->address);
-        if (json)
-            fprintf(ctl->out, "%s{\"server\":\"%s\",\"group\":%u,\"balance_wei\":\"%s\"}", comma,
-                    address, (unsigned)server->group, balance.wei);
-        else
-            fprintf(ctl->out, "server      %s  group %u  balance %" PRIu64 ".%06" PRIu64 " ETH\n",
-                    address, (unsigned)server->group, balance.gwei / 1000000000,
-                    balance.gwei % 1000000000 / 1000);
-        comma = ",";
-    }
-    return 0;
+    return server->pace.known && server->pace.gwei_per_day > 0
+               ? server->balance.gwei / server->pace.gwei_per_day
+               : UINT64_MAX;
 }
 
-static void print_last_batch(struct ctl *ctl, const struct totals *totals)
+static void print_ether(FILE *out, uint64_t gwei)
+{
+    fprintf(out, "%" PRIu64 ".%06" PRIu64 " ETH", gwei / GWEI_ETHER, gwei % GWEI_ETHER / 1000);
+}
+
+static void print_servers(const struct ctl *ctl, const struct state *state)
+{
+    for (size_t i = 0; i < state->server_count; i++) {
+        const struct server *server = &state->servers[i];
+        char address[ETH_ADDRESS_TEXT];
+        fprintf(ctl->out, "server      %s  group %u  ",
+                eth_address_text(address, &server->account.address),
+                (unsigned)server->account.group);
+        print_ether(ctl->out, server->balance.gwei);
+        if (days_left(server) != UINT64_MAX) {
+            fprintf(ctl->out, ", %" PRIu64 " days left (", days_left(server));
+            print_ether(ctl->out, server->pace.gwei_per_day);
+            fprintf(ctl->out, " a day)");
+        }
+        fputc('\n', ctl->out);
+    }
+}
+
+static void print_servers_json(const struct ctl *ctl, const struct state *state)
+{
+    for (size_t i = 0; i < state->server_count; i++) {
+        const struct server *server = &state->servers[i];
+        char address[ETH_ADDRESS_TEXT];
+        char days[24] = "null";
+        if (days_left(server) != UINT64_MAX)
+            snprintf(days, sizeof(days), "%" PRIu64, days_left(server));
+        fprintf(ctl->out,
+                "%s{\"server\":\"%s\",\"group\":%u,\"balance_wei\":\"%s\",\"gwei_per_day\":%" PRIu64
+                ",\"days_left\":%s}",
+                i > 0 ? "," : "", eth_address_text(address, &server->account.address),
+                (unsigned)server->account.group, server->balance.wei, server->pace.gwei_per_day,
+                days);
+    }
+}
+
+static void print_last_batch(const struct ctl *ctl, const struct totals *totals)
 {
     char root[ETH_HASH_TEXT];
     char transaction[ETH_HASH_TEXT];
@@ -149,7 +233,67 @@ static void print_last_batch(struct ctl *ctl, const struct totals *totals)
             eth_hash_text(transaction, &totals->last_transaction));
 }
 
-static int print_text(struct ctl *ctl, const struct state *state, struct err *err)
+static uint64_t number(json_t *object, const char *key)
+{
+    json_int_t value = json_integer_value(json_object_get(object, key));
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+/* Seconds until the backlog is sealed at the pace of the last batches; 0: not known, or none. */
+static uint64_t drain_s(const struct state *state, json_t *bridge)
+{
+    uint64_t sealed = number(bridge, "sealed");
+    uint64_t backlog = number(bridge, "backlog");
+    if (state->millireadings == 0 || backlog == 0)
+        return 0;
+    uint64_t readings = sealed > 0 ? backlog * number(bridge, "readings_sealed") / sealed : backlog;
+    return readings * 1000 / state->millireadings + 1;
+}
+
+static void print_broker(const struct ctl *ctl, const struct state *state)
+{
+    json_t *broker =
+        state->broker != NULL ? json_parse(state->broker, strlen(state->broker), NULL) : NULL;
+    uint64_t refused = 0;
+    const char *cause;
+    json_t *count;
+    if (broker == NULL)
+        return;
+    json_object_foreach(json_object_get(broker, "rejected"), cause, count) refused +=
+        (uint64_t)json_integer_value(count);
+    fprintf(ctl->out,
+            "broker      %" PRIu64 " of %" PRIu64 " meters connected; %" PRIu64
+            " messages admitted, %" PRIu64 " refused\n",
+            number(broker, "meters_connected"), number(broker, "meters_registered"),
+            number(broker, "admitted"), refused);
+    json_decref(broker);
+}
+
+static void print_bridge(const struct ctl *ctl, const struct state *state)
+{
+    json_t *bridge =
+        state->bridge != NULL ? json_parse(state->bridge, strlen(state->bridge), NULL) : NULL;
+    if (bridge == NULL)
+        return;
+    const char *word = json_string_value(json_object_get(bridge, "state"));
+    const char *paused = json_string_value(json_object_get(bridge, "paused"));
+    uint64_t drain = drain_s(state, bridge);
+    fprintf(ctl->out,
+            "bridge      %s: %" PRIu64 " reports stored, %" PRIu64 " sealed, %" PRIu64
+            " in backlog",
+            word != NULL ? word : "?", number(bridge, "stored"), number(bridge, "sealed"),
+            number(bridge, "backlog"));
+    if (number(bridge, "backlog") > 0)
+        fprintf(ctl->out, " (oldest %" PRIu64 " s)", number(bridge, "oldest_s"));
+    if (drain > 0)
+        fprintf(ctl->out, ", sealed in about %" PRIu64 " s", drain);
+    if (paused != NULL && *paused != '\0')
+        fprintf(ctl->out, "; PAUSED: %s", paused);
+    fputc('\n', ctl->out);
+    json_decref(bridge);
+}
+
+static void print_text(const struct ctl *ctl, const struct state *state)
 {
     const struct totals *totals = &state->totals;
     uint32_t now_s = clock_unix_s(ctl->clock);
@@ -162,8 +306,7 @@ static int print_text(struct ctl *ctl, const struct state *state, struct err *er
             ctl_time_text(time, (uint32_t)state->head.timestamp_s),
             (long long)now_s - (long long)state->head.timestamp_s,
             eth_address_text(contract, &ctl->contract));
-    if (print_servers(ctl, state, false, err) != 0)
-        return -1;
+    print_servers(ctl, state);
     fprintf(ctl->out,
             "meters      %zu active, %zu closed\n"
             "sealed      %" PRIu64 " batches, %" PRIu64 " readings; %" PRIu64 " readings refused\n",
@@ -171,14 +314,31 @@ static int print_text(struct ctl *ctl, const struct state *state, struct err *er
             count_meters(&state->registry, METER_CLOSED), totals->batches, totals->accepted,
             totals->rejected);
     print_last_batch(ctl, totals);
-    if (state->broker != NULL)
-        fprintf(ctl->out, "broker      %s\n", state->broker);
-    if (state->bridge != NULL)
-        fprintf(ctl->out, "bridge      %s\n", state->bridge);
-    return 0;
+    print_broker(ctl, state);
+    print_bridge(ctl, state);
+    if (state->has_store)
+        fprintf(ctl->out,
+                "store       %" PRIu64 " alarms open (amrctl alarms), %" PRIu64
+                " messages in quarantine\n",
+                state->alarms, state->quarantined);
 }
 
-static int print_json(struct ctl *ctl, const struct state *state, struct err *err)
+static void print_json_tail(const struct ctl *ctl, const struct state *state)
+{
+    json_t *bridge =
+        state->bridge != NULL ? json_parse(state->bridge, strlen(state->bridge), NULL) : NULL;
+    if (bridge != NULL)
+        fprintf(ctl->out, ",\"drain_s\":%" PRIu64, drain_s(state, bridge));
+    if (state->has_store)
+        fprintf(ctl->out, ",\"alarms_open\":%" PRIu64 ",\"quarantined\":%" PRIu64, state->alarms,
+                state->quarantined);
+    fprintf(ctl->out, ",\"broker\":%s,\"bridge\":%s}\n",
+            state->broker != NULL ? state->broker : "null",
+            state->bridge != NULL ? state->bridge : "null");
+    json_decref(bridge);
+}
+
+static void print_json(const struct ctl *ctl, const struct state *state)
 {
     const struct totals *totals = &state->totals;
     char contract[ETH_ADDRESS_TEXT];
@@ -189,8 +349,7 @@ static int print_json(struct ctl *ctl, const struct state *state, struct err *er
             ",\"contract\":\"%s\",\"servers\":[",
             ctl->chain_id, state->head.number, state->head.timestamp_s,
             eth_address_text(contract, &ctl->contract));
-    if (print_servers(ctl, state, true, err) != 0)
-        return -1;
+    print_servers_json(ctl, state);
     fprintf(ctl->out,
             "],\"meters_active\":%zu,\"meters_closed\":%zu,\"batches\":%" PRIu64
             ",\"readings\":%" PRIu64 ",\"refused\":%" PRIu64,
@@ -206,29 +365,32 @@ static int print_json(struct ctl *ctl, const struct state *state, struct err *er
                 totals->last.accepted, totals->last.rejected,
                 eth_hash_text(root, &totals->last.root),
                 eth_hash_text(transaction, &totals->last_transaction));
-    fprintf(ctl->out, ",\"broker\":%s,\"bridge\":%s}\n",
-            state->broker != NULL ? state->broker : "null",
-            state->bridge != NULL ? state->bridge : "null");
-    return 0;
+    print_json_tail(ctl, state);
 }
 
 static int run(struct ctl *ctl, void *config_, struct err *err)
 {
     const struct config *config = config_;
     struct state state = {.broker = NULL};
-    int result = gather(&state, ctl, err);
+    int result = gather(&state, ctl, config->feed.group, err);
     if (result == 0 && config->feed.servers != NULL)
         result = listen_feed(&state, ctl, &config->feed, err);
+    if (result == 0 && config->store != NULL)
+        result = gather_store(&state, config->store, err);
     if (result == 0)
-        result = config->shared.json ? print_json(ctl, &state, err) : print_text(ctl, &state, err);
+        (config->shared.json ? print_json : print_text)(ctl, &state);
     ctl_registry_free(&state.registry);
+    ctl_pace_free(state.totals.pace);
+    free(state.servers);
     free(state.broker);
     free(state.bridge);
     return result == 0 ? CTL_DONE : CTL_FAILED;
 }
 
-static const struct option_row ROWS[] = {CTL_CHAIN_ROWS(struct config),
-                                         CTL_FEED_ROWS(struct config)};
+static const struct option_row ROWS[] = {
+    OPTION_STRING(struct config, store, "store", NULL,
+                  "a bridge's store on this machine: tells its alarms and quarantine, too"),
+    CTL_CHAIN_ROWS(struct config), CTL_FEED_ROWS(struct config)};
 
 const struct ctl_verb ctl_status = {
     .name = "status",

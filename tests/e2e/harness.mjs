@@ -42,7 +42,7 @@ const SANITIZERS = {
 const GROUP = 1;
 
 /** The broker is not ours and not instrumented: the plugin's runtime must be there before it. */
-function brokerEnvironment() {
+export function brokerEnvironment() {
   if (PRESET !== 'asan') return {};
   const library = run('gcc', ['-print-file-name=libasan.so']).stdout.trim();
   return {
