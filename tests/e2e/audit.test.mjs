@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
+import { setSignEntropy } from 'viem/accounts';
 import { decodeRecords } from '../verify/records.mjs';
 import { Stage } from './harness.mjs';
 import { LedgerWorld, archiveSum, meterKey, quarterHours } from './ledger_world.mjs';
@@ -160,6 +161,11 @@ ledgerTest('each kind of tampering has its name', async (stage, world) => {
   expect(['lacks', 'no-batch'], (o) => void (o[0].batch = `0x${'5'.repeat(64)}`));
   const stranger = await world.report(65537, 1, [{ t: START - 900, import_wh: 5 }], meterKey(9));
   expect(['foreign'], (o) => [...o, { ...o[0], report: stranger }]);
+  // The meter's own signature, but not the one that was sealed: only the root tells.
+  const { readings } = world.batches[0].reports[0];
+  setSignEntropy(true); // from here on, nonces other than RFC 6979's
+  const other = await world.report(65537, 1, readings);
+  expect(['root'], (o) => void (o[0].report = other));
   // The readings and signatures are good, but another report hangs in the tree.
   const twice = await world.report(65537, 99, quarterHours(65537, START, 4));
   expect(['foreign'], (o) => [...o, { ...o[0], report: twice }]);

@@ -154,7 +154,7 @@ export class LedgerWorld {
 
   /** One batch of a group, by its server; reports sorted by meter and sequence. */
   async seal(reports, { server = this.stage.server.address, also = [] } = {}) {
-    const sorted = reports.toSorted((a, b) => a.meter - b.meter || a.sequence - b.sequence);
+    const sorted = [...reports].sort((a, b) => a.meter - b.meter || a.sequence - b.sequence);
     const tree = StandardMerkleTree.of([...sorted, ...also].map((r) => this.leaf(r)), LEAF);
     const receipt = await this.send(server, 'submitBatch', [
       tree.root,
