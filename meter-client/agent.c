@@ -138,21 +138,23 @@ void agent_receipt(struct agent *agent, const void *payload, size_t len)
 
 /* COMMANDS */
 
-/** A reading between the boundaries, sent at once. */
+/** A reading between the boundaries, sent at once; one of this very second is as good. */
 static int read_now(void *cookie, struct err *err)
 {
     struct agent *agent = cookie;
     uint32_t now_s = clock_unix_s(agent->parts.clock);
+    bool fresh = now_s == agent->last.timestamp_s;
     uint64_t made = agent->made;
 
-    if (now_s <= agent->last.timestamp_s)
-        return err_set(err, "there is a reading of this second");
-    if (!agent_measured_at(agent, now_s))
+    if (now_s < agent->last.timestamp_s)
+        return err_set(err, "the clock is behind the last reading");
+    if (!fresh && agent_is_silent(agent))
         return err_set(err, "the source is silent");
-    agent_take_reading(agent, now_s);
+    if (!fresh)
+        agent_take_reading(agent, now_s);
     if (agent->report.count && agent_make_report(agent, err))
         return -1;
-    return agent->made > made ? 0 : err_set(err, "the source's registers are not usable");
+    return fresh || agent->made > made ? 0 : err_set(err, "the source's registers are not usable");
 }
 
 static int set_interval(void *cookie, uint32_t interval_s, struct err *err)

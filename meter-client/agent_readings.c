@@ -8,6 +8,7 @@
 #define CLOCK_JUMP_MS   2000
 #define CLOCK_UNSURE_MS 3600000 /* readings are marked for so long after a jump */
 #define CLOCK_APART_S   60
+#define SLACK_MIN_MS    1000 /* timestamps are whole seconds */
 #define SLACK_MAX_MS    10000
 #define STALE_MS        15000 /* DSMR before 5.0 tells every 10 s */
 
@@ -104,7 +105,8 @@ bool agent_measured_at(const struct agent *agent, uint32_t boundary_s)
 {
     uint64_t boundary_ms = (uint64_t)boundary_s * 1000;
     uint64_t interval_ms = (uint64_t)agent->config.interval_s * 1000;
-    uint64_t slack_ms = interval_ms / 2 < SLACK_MAX_MS ? interval_ms / 2 : SLACK_MAX_MS;
+    uint64_t half_ms = interval_ms / 2 > SLACK_MIN_MS ? interval_ms / 2 : SLACK_MIN_MS;
+    uint64_t slack_ms = half_ms < SLACK_MAX_MS ? half_ms : SLACK_MAX_MS;
 
     uint64_t stands_ms = agent->measurement.stands_ms ? agent->measurement.stands_ms : STALE_MS;
 
@@ -206,7 +208,7 @@ void agent_check_clock(struct agent *agent)
     agent_add_event(agent, EVENT_CLOCK_NEW, (uint32_t)(now_ms / 1000));
 }
 
-static bool is_silent(const struct agent *agent)
+bool agent_is_silent(const struct agent *agent)
 {
     const struct measurement *m = &agent->measurement;
     uint64_t stands_ms = m->stands_ms ? m->stands_ms : STALE_MS;
@@ -217,7 +219,8 @@ static bool is_silent(const struct agent *agent)
 unsigned agent_alarms(const struct agent *agent)
 {
     return (agent->store_failed ? ALARM_STORE : 0u) | (agent->backlog_full ? ALARM_BACKLOG : 0u) |
-           (agent->in_rollback ? ALARM_ROLLBACK : 0u) | (is_silent(agent) ? ALARM_SILENT : 0u) |
+           (agent->in_rollback ? ALARM_ROLLBACK : 0u) |
+           (agent_is_silent(agent) ? ALARM_SILENT : 0u) |
            (is_clock_unsure(agent) ? ALARM_CLOCK : 0u) | (agent->power_away ? ALARM_POWER : 0u);
 }
 

@@ -25,6 +25,8 @@ void agent_take_reading(struct agent *agent, uint32_t boundary_s);
 void agent_cut_readings(struct agent *agent);
 /** Notices that the clock was set. */
 void agent_check_clock(struct agent *agent);
+/** Whether the source told nothing lately. */
+bool agent_is_silent(const struct agent *agent);
 /** Bits of enum meter_alarm that hold now. */
 unsigned agent_alarms(const struct agent *agent);
 

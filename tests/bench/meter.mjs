@@ -1,5 +1,8 @@
 // what a meter costs: memory, processor, bytes written to flash; what a fleet of them can send
 //
+// cpu_us_per_report is all processor time of a meter with a reading a second, idle wakeups included;
+// idle_cpu_us_per_s is what of it a second without a reading costs.
+//
 // One meter with a simulated household against the whole system on this machine: how much memory is
 // resident in steady state (of that, what is its own and what is shared code), processor time of a
 // report, and bytes that reach storage as the kernel counts them (/proc/PID/io write_bytes), which
@@ -7,7 +10,7 @@
 // a reading a second each: reports a second that got their stored receipt, and that were sealed.
 //
 //   tests/bench/run meter [--json FILE] [--fleet METERS] [--seconds S]
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,9 +39,10 @@ function must(command, ...args) {
   return stdout;
 }
 
+/** Of all threads, from the scheduler's own nanoseconds. */
 function cpuSeconds(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  const ran = (tid) => readFileSync(`/proc/${pid}/task/${tid}/schedstat`, 'utf8').split(' ')[0];
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, tid) => sum + Number(ran(tid)), 0) / 1e9;
 }
 
 const written = (pid) =>
@@ -104,11 +108,14 @@ async function flash(stage, serial, perReport) {
 
 async function steadyMemory(stage, serial) {
   const meter = stage.program(`memory-${serial}`, METER, [
-    ...['run', '--config', stage.path('meters', `${serial}.conf`), '--interval-s', 5],
+    ...['run', '--config', stage.path('meters', `${serial}.conf`), '--interval-s', 900],
   ]);
   await meter.start().says(/ connected /);
-  await seconds(20);
-  const result = { ...memory(meter.pid), files: byFile(meter.pid) };
+  await seconds(15);
+  const cpu = cpuSeconds(meter.pid);
+  await seconds(10);
+  const idle = (cpuSeconds(meter.pid) - cpu) / 10;
+  const result = { ...memory(meter.pid), files: byFile(meter.pid), idle };
   await meter.stop();
   return result;
 }
@@ -149,14 +156,14 @@ must('cmake', '--build', BUILD, '--target', 'amr-meter', 'amr-bridge', 'amrctl',
 must(join(ROOT, 'contracts/tools/build'));
 
 const stage = new Stage();
-let one, single, sixteen, many;
+let one, single, four, many;
 const count = Number(options.fleet);
 try {
   await startStage(stage);
   enrol(stage, Math.max(count, 3));
   one = await steadyMemory(stage, 'F-0001');
   single = await flash(stage, 'F-0002', 1);
-  sixteen = await flash(stage, 'F-0003', 4);
+  four = await flash(stage, 'F-0003', 4);
   many = await fleet(stage, count);
 } finally {
   const wrong = await stage.end();
@@ -175,8 +182,9 @@ const result = {
   rss_code_mib: Number((one.code / 1024).toFixed(2)),
   pss_mib: Number((one.pss / 1024).toFixed(2)),
   cpu_us_per_report: Math.round(single.cpuUs),
+  idle_cpu_us_per_s: Math.round(one.idle * 1e6),
   flash_mib_per_day: Number(single.mibPerDay.toFixed(2)),
-  flash_mib_per_day_4: Number(sixteen.mibPerDay.toFixed(2)),
+  flash_mib_per_day_4: Number(four.mibPerDay.toFixed(2)),
   fleet_meters: count,
   fleet_made_per_s: Math.round(many.made),
   fleet_reports_per_s: Math.round(many.stored),

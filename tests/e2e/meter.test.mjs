@@ -27,7 +27,7 @@ scenario('a fleet in one process seals each report of each of its meters once', 
   assert.equal(await stage.allSealed(reports), 32);
   const counts = await stage.agree(reports);
   assert.deepEqual([counts.readings, counts.rejected, counts.waiting], [32, 0, 0]);
-  const firsts = new Set(reports.map((report) => report.readings[0].import_wh));
+  const firsts = new Set(reports.map((report) => report.readings[0].importWh));
   assert.ok(firsts.size >= 8, 'each is another household');
 });
 
