@@ -209,6 +209,7 @@ static int open_submitter(struct bridge *bridge, struct err *err)
                     .start_block = config->start_block},
         .checks = make_checks(bridge, bridge->chain),
         .signer = bridge->signer,
+        .adopt_nonces = config->adopt_nonces,
         .tuning = make_tuning(bridge->config).submitter};
     bridge->submitter = submitter_new(&submitter, err);
     return bridge->submitter ? 0 : -1;

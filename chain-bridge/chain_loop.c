@@ -58,9 +58,12 @@ static int look(struct chain_loop *loop, struct err *err)
         return -1;
     status_set(loop->config.status, STATUS_HEAD, head.number);
     status_set(loop->config.status, STATUS_BASE_FEE_WEI, head.base_fee_wei);
-    if (follower_poll(loop->config.follower, &head, err) < 0)
+    bool right;
+    if (submitter_check(loop->config.submitter, &right, err) < 0 ||
+        (right && follower_poll(loop->config.follower, &head, err) < 0))
         return -1;
-    atomic_store(&loop->synced, true);
+    if (right)
+        atomic_store(&loop->synced, true);
     if (submitter_poll(loop->config.submitter, &head, err) < 0)
         return -1;
     return submitter_commands(loop->config.submitter, err);

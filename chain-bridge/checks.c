@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chain-bridge/ledger.h"
+#include "common/keccak.h"
 
 /* What the node answered counts; what it could not be asked does not. */
 static enum check_result judge(enum chain_result result)
@@ -42,6 +43,43 @@ enum check_result checks_identity(const struct checks *checks, struct err *err)
         return CHECK_WRONG_CHAIN;
     }
     return judge(ledger_probe(checks->chain, &checks->contract, checks->chain_id, err));
+}
+
+static enum check_result read_pin(const struct checks *checks, struct store_pin *ret_pin,
+                                  struct err *err)
+{
+    struct chain_block genesis;
+    struct buf code = BUF_INIT;
+    enum check_result result = judge(chain_block(checks->chain, &genesis, 0, err));
+    if (result == CHECK_OK)
+        result = judge(chain_code(checks->chain, &code, &checks->contract, err));
+    if (result == CHECK_OK) {
+        ret_pin->genesis = genesis.hash;
+        keccak256(&ret_pin->code, code.data, code.len);
+    }
+    buf_free(&code);
+    return result;
+}
+
+enum check_result checks_pinned(const struct checks *checks, struct store *store, struct err *err)
+{
+    struct store_pin pin, now;
+    bool found;
+    enum check_result result = checks_identity(checks, err);
+    if (result != CHECK_OK)
+        return result;
+    result = read_pin(checks, &now, err);
+    if (result != CHECK_OK)
+        return CHECK_UNREACHED; /* a node without its first block says nothing */
+    if (store_pin_get(store, &pin, &found, err) < 0 ||
+        (!found && store_pin_put(store, &now, err) < 0))
+        return CHECK_UNREACHED;
+    if (!found ||
+        (eth_hash_equal(&pin.genesis, &now.genesis) && eth_hash_equal(&pin.code, &now.code)))
+        return CHECK_OK;
+    err_set(err, "the store was made for another chain: %s differs",
+            eth_hash_equal(&pin.code, &now.code) ? "the first block" : "the contract's code");
+    return CHECK_WRONG_CHAIN;
 }
 
 static enum check_result check_listed(const struct checks *checks, struct err *err)

@@ -55,6 +55,9 @@ static const struct option_row ROWS[] = {
         struct config, gas_limit, "gas-limit", "16777216", 100000, 1000000000,
         "gas of a transaction at most (EIP-7825 allows 2^24); the block's limit counts, too"),
     OPTION_U32_LIVE(struct config, window, "window", "4", 1, 16, "transactions in flight at most"),
+    OPTION_FLAG(struct config, adopt_nonces, "adopt-nonces",
+                "go on after somebody else used this account's key: nonces that others took are "
+                "given up, and what had them is submitted again"),
     OPTION_U32_LIVE(struct config, tip_mwei, "tip-mwei", "1000", 0, 1000000000,
                     "first priority fee per gas, in millions of wei (1000: 1 gwei)"),
     OPTION_U32_LIVE(struct config, max_fee_gwei, "max-fee-gwei", "500", 0, 1000000000,

@@ -35,6 +35,7 @@ struct config {
     uint32_t batch_bytes;
     uint64_t gas_limit;
     uint32_t window;
+    bool adopt_nonces;
     uint32_t tip_mwei;
     uint32_t max_fee_gwei;
     const char *finality;

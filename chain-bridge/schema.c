@@ -76,6 +76,8 @@ static const char *const MIGRATIONS[] = {
     " role INTEGER NOT NULL, hash BLOB NOT NULL UNIQUE, created_s INTEGER NOT NULL,"
     " created_by TEXT NOT NULL, expires_s INTEGER NOT NULL, used_s INTEGER NOT NULL DEFAULT 0);",
     "CREATE INDEX report_refused ON report (received_ms) WHERE state = 3",
+    "CREATE TABLE pin (one INTEGER PRIMARY KEY CHECK (one = 1), genesis BLOB NOT NULL,"
+    " code BLOB NOT NULL)",
 };
 
 #define ALARM_GROUP_COLUMNS                                                                        \
@@ -99,6 +101,8 @@ static const char *const MIGRATIONS[] = {
 static const char *const STATEMENTS[STORE_STATEMENTS] = {
     [IDENTITY_GET] = "SELECT chain_id, contract, account FROM identity",
     [IDENTITY_PUT] = "INSERT INTO identity VALUES (1, ?, ?, ?)",
+    [PIN_GET] = "SELECT genesis, code FROM pin",
+    [PIN_PUT] = "INSERT INTO pin VALUES (1, ?, ?)",
     [CURSOR_GET] = "SELECT block, hash FROM cursor",
     [CURSOR_PUT] = "INSERT INTO cursor VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE"
                    " SET block = excluded.block, hash = excluded.hash",

@@ -12,6 +12,8 @@
 enum store_statement {
     IDENTITY_GET,
     IDENTITY_PUT,
+    PIN_GET,
+    PIN_PUT,
     CURSOR_GET,
     CURSOR_PUT,
     METER_GET,

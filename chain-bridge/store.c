@@ -200,6 +200,30 @@ void store_rollback(struct store *store)
     end_turn(store);
 }
 
+int store_pin_get(struct store *store, struct store_pin *ret_pin, bool *ret_found, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store->db, PIN_GET);
+    int row = db_step(stmt, err);
+    if (row < 0)
+        return -1;
+    *ret_found = row == 1;
+    if (row == 0)
+        return 0;
+    int got = db_column_bytes(stmt, 0, ret_pin->genesis.b, sizeof(ret_pin->genesis.b), err);
+    if (got == 0)
+        got = db_column_bytes(stmt, 1, ret_pin->code.b, sizeof(ret_pin->code.b), err);
+    db_reset(stmt);
+    return got;
+}
+
+int store_pin_put(struct store *store, const struct store_pin *pin, struct err *err)
+{
+    struct db_stmt *stmt = db_stmt(store->db, PIN_PUT);
+    db_bind_blob(stmt, 0, pin->genesis.b, sizeof(pin->genesis.b));
+    db_bind_blob(stmt, 1, pin->code.b, sizeof(pin->code.b));
+    return db_run(stmt, err);
+}
+
 int store_cursor_get(struct store *store, struct store_cursor *ret_cursor, bool *ret_found,
                      struct err *err)
 {

@@ -43,6 +43,15 @@ int store_begin(struct store *store, struct err *err) AMR_NODISCARD;
 int store_commit(struct store *store, struct err *err) AMR_NODISCARD;
 void store_rollback(struct store *store);
 
+/** What the chain looked like when this store first saw it; ret_found false: it has not yet. */
+struct store_pin {
+    struct eth_hash genesis;
+    struct eth_hash code; /* keccak of the contract's */
+};
+int store_pin_get(struct store *store, struct store_pin *ret_pin, bool *ret_found,
+                  struct err *err) AMR_NODISCARD;
+int store_pin_put(struct store *store, const struct store_pin *pin, struct err *err) AMR_NODISCARD;
+
 /** The last block whose contract events are applied, with its hash; ret_found false: none yet. */
 struct store_cursor {
     uint64_t block;

@@ -178,7 +178,8 @@ static int check(struct submitter *submitter, struct err *err)
     if (submitter->checked && !submitter->account.cause &&
         now - submitter->checked_mono_ms < submitter->config.tuning.check_ms)
         return 0;
-    enum check_result result = checks_identity(&submitter->config.checks, &why);
+    enum check_result result =
+        checks_pinned(&submitter->config.checks, submitter->config.settler.store, &why);
     if (result == CHECK_OK)
         result = checks_account(&submitter->config.checks, &balance, &why);
     if (result == CHECK_UNREACHED)
@@ -193,6 +194,20 @@ static int check(struct submitter *submitter, struct err *err)
     return 0;
 }
 
+static bool on_another_chain(const struct submitter *submitter)
+{
+    const char *cause = submitter->account.cause;
+    return cause && strcmp(cause, check_cause(CHECK_WRONG_CHAIN)) == 0;
+}
+
+int submitter_check(struct submitter *submitter, bool *ret_right_chain, struct err *err)
+{
+    if (check(submitter, err) < 0)
+        return -1;
+    *ret_right_chain = !on_another_chain(submitter);
+    return 0;
+}
+
 int submitter_poll(struct submitter *submitter, const struct chain_block *head, struct err *err)
 {
     submitter->head = *head;
@@ -201,9 +216,7 @@ int submitter_poll(struct submitter *submitter, const struct chain_block *head, 
         return -1;
     submitter->trouble = submitter->account;
     /* On another chain our nonces mean nothing. */
-    bool elsewhere = submitter_in_trouble(submitter) &&
-                     strcmp(submitter->trouble.cause, check_cause(CHECK_WRONG_CHAIN)) == 0;
-    int result = elsewhere ? 0 : submitter_follow(submitter, err);
+    int result = on_another_chain(submitter) ? 0 : submitter_follow(submitter, err);
     tell_trouble(submitter);
     if (result < 0 || submitter_in_trouble(submitter))
         return result;

@@ -37,6 +37,7 @@ struct submitter_config {
     struct settler settler;
     struct checks checks;
     const struct signer *signer;
+    bool adopt_nonces; /* what others sent with this key is taken as it is: people said so */
     struct submitter_tuning tuning;
 };
 
@@ -48,6 +49,9 @@ void submitter_free(struct submitter *submitter);
 /** From now on; transactions in flight keep what they offer until they are raised. */
 void submitter_tune(struct submitter *submitter, const struct submitter_tuning *tuning);
 
+/** Whether this is the chain that the store knows: if not, nothing on it is to be believed. */
+int submitter_check(struct submitter *submitter, bool *ret_right_chain,
+                    struct err *err) AMR_NODISCARD;
 /** Looks at the chain and does what is due. -1: the node did not answer or the store failed. */
 int submitter_poll(struct submitter *submitter, const struct chain_block *head,
                    struct err *err) AMR_NODISCARD;

@@ -16,6 +16,12 @@ static bool nonce_makes_sense(struct submitter *submitter, uint64_t latest)
     char text[200];
     if (latest >= first && latest <= submitter->next_nonce)
         return true;
+    if (latest > submitter->next_nonce && submitter->config.adopt_nonces) {
+        log_unusual(submitter->config.settler.log,
+                    "nonces of others are taken as they are up to nonce=%" PRIu64, latest - 1);
+        submitter->next_nonce = latest;
+        return true;
+    }
     if (latest > submitter->next_nonce)
         snprintf(text, sizeof(text),
                  "somebody else uses this account's key: the chain has nonce %" PRIu64
@@ -63,6 +69,13 @@ static void take_receipts(struct submitter *submitter, struct flight *flight,
         flight->missing_mono_ms = now ? now : 1;
 }
 
+/* Its nonce is used, and by none of its hashes. */
+static bool is_foreign(const struct submitter *submitter, const struct flight *flight)
+{
+    return !flight->mined && flight->missing_mono_ms &&
+           submitter_mono_ms(submitter) - flight->missing_mono_ms >= MISSING_MS_MAX;
+}
+
 static int look(struct submitter *submitter, struct flight *flight, uint64_t latest,
                 struct err *err)
 {
@@ -81,8 +94,7 @@ static int look(struct submitter *submitter, struct flight *flight, uint64_t lat
     if (result != CHAIN_OK)
         return -1;
     take_receipts(submitter, flight, receipts);
-    if (!flight->mined && flight->missing_mono_ms &&
-        submitter_mono_ms(submitter) - flight->missing_mono_ms >= MISSING_MS_MAX)
+    if (is_foreign(submitter, flight) && !submitter->config.adopt_nonces)
         submitter_set_trouble(&submitter->trouble, "nonce-foreign",
                               "a nonce of ours was used by a transaction that is not ours");
     return 0;
@@ -122,6 +134,28 @@ static int canonical(struct submitter *submitter, const struct flight *flight, s
     if (result != CHAIN_OK)
         return -1;
     return eth_hash_equal(&block.hash, &flight->receipt.block_hash);
+}
+
+/* What a transaction of others took the nonce of goes off again under another. */
+static int give_up_foreign(struct submitter *submitter, struct err *err)
+{
+    size_t kept = 0;
+    int result = 0;
+    for (size_t i = 0; i < submitter->count; i++) {
+        struct flight *flight = submitter->flights[i];
+        bool foreign = result == 0 && is_foreign(submitter, flight);
+        if (foreign)
+            result = flight->tx.kind == TX_BATCH
+                         ? submitter_put_back(submitter, flight->tx.batch, &flight->tx.nonce, err)
+                         : submitter_end_command(submitter, flight, err);
+        if (foreign && result == 0)
+            flight_free(flight);
+        else
+            submitter->flights[kept++] = flight;
+    }
+    submitter->count = kept;
+    submitter_show_counts(submitter);
+    return result;
 }
 
 static void drop_first(struct submitter *submitter)
@@ -218,5 +252,7 @@ int submitter_follow(struct submitter *submitter, struct err *err)
     for (size_t i = 0; i < submitter->count; i++)
         if (look(submitter, submitter->flights[i], latest, err) < 0)
             return -1;
+    if (submitter->config.adopt_nonces && give_up_foreign(submitter, err) < 0)
+        return -1;
     return end_final(submitter, err);
 }

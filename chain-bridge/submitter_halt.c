@@ -86,9 +86,8 @@ static int halt(struct submitter *submitter, const struct flight *flight, struct
     return submitter_find_halted(submitter, err);
 }
 
-/* Its reports wait again, and what stands against it is looked for at once. */
-static int put_back(struct submitter *submitter, uint64_t batch, const uint64_t *nonce,
-                    struct err *err)
+int submitter_put_back(struct submitter *submitter, uint64_t batch, const uint64_t *nonce,
+                       struct err *err)
 {
     struct status *status = submitter->config.settler.status;
     uint64_t reports;
@@ -104,7 +103,7 @@ int submitter_end_reverted(struct submitter *submitter, const struct flight *fli
 {
     char text[400], why[256], hash[ETH_HASH_TEXT];
     bool excused = ask_why(submitter, flight, why);
-    int result = excused ? put_back(submitter, flight->tx.batch, &flight->tx.nonce, err)
+    int result = excused ? submitter_put_back(submitter, flight->tx.batch, &flight->tx.nonce, err)
                          : halt(submitter, flight, err);
     if (result < 0)
         return -1;
@@ -242,7 +241,7 @@ static int judge_single(struct submitter *submitter, struct err *err)
     if (taken == 0)
         return settle_poison(&submitter->config.settler, submitter->halted, err);
     submitter->chances++;
-    return put_back(submitter, submitter->halted, NULL, err);
+    return submitter_put_back(submitter, submitter->halted, NULL, err);
 }
 
 /* One step towards the report that makes a batch revert, once nothing else is under way. */

@@ -11,6 +11,9 @@
 int submitter_find_halted(struct submitter *submitter, struct err *err) AMR_NODISCARD;
 int submitter_end_reverted(struct submitter *submitter, const struct flight *flight,
                            struct err *err) AMR_NODISCARD;
+/** The batch's reports wait again, and what stands against it is looked for at once. */
+int submitter_put_back(struct submitter *submitter, uint64_t batch, const uint64_t *nonce,
+                       struct err *err) AMR_NODISCARD;
 bool submitter_may_try(const struct submitter *submitter);
 int submitter_mend_halted(struct submitter *submitter, struct err *err) AMR_NODISCARD;
 

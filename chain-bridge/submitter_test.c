@@ -338,6 +338,42 @@ static void a_nonce_taken_by_a_foreign_transaction_is_told(void **state)
     assert_true(heard_alarm(&world->bench.heard, "nonce-foreign"));
 }
 
+static void nonces_of_others_are_given_up_where_people_say_so(void **state)
+{
+    struct world *world = *state;
+    bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(batch(world), 1);
+    fake_drop_pool(&world->fake);
+    fake_foreign(&world->fake);
+    fake_foreign(&world->fake);
+    assert_int_equal(poll(world), 0);
+    assert_true(heard_alarm(&world->bench.heard, "nonce-foreign"));
+    world->config.adopt_nonces = true;
+    restart(world);
+    assert_int_equal(poll(world), 0);
+    pass(world, 60000);
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(batch(world), 1);
+    fake_mine(&world->fake);
+    assert_int_equal(poll(world), 0);
+    assert_int_equal(sealed_times(world, BENCH_METER(1), 1), 1);
+}
+
+static void a_chain_put_in_anothers_place_gets_nothing(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(poll(world), 0);
+    world->fake.blocks[0].hash.b[5] ^= 1; /* the same id and contract, but begun anew */
+    bench_store_report(&world->bench, BENCH_METER(1), 1, 1);
+    pass(world, 30000);
+    assert_int_equal(poll(world), 0);
+    assert_true(heard_alarm(&world->bench.heard, "chain-wrong"));
+    assert_int_equal(batch(world), 0);
+    assert_int_equal(world->fake.sends, 0);
+}
+
 static void a_chain_that_was_reset_gets_nothing(void **state)
 {
     struct world *world = *state;
@@ -434,6 +470,8 @@ int main(void)
         TEST(an_empty_account_pauses_until_it_is_funded),
         TEST(foreign_use_of_the_key_stops_submission),
         TEST(a_nonce_taken_by_a_foreign_transaction_is_told),
+        TEST(nonces_of_others_are_given_up_where_people_say_so),
+        TEST(a_chain_put_in_anothers_place_gets_nothing),
         TEST(a_chain_that_was_reset_gets_nothing),
         TEST(another_chain_gets_nothing),
         TEST(a_node_away_delays_and_loses_nothing),
