@@ -407,7 +407,7 @@ void web_push_next(struct web_push_page *page, struct buf *out)
     uint64_t sequence = web_live_sequence(shared->live);
     if (page->channels == 0)
         return;
-    json_put_object(out, NULL);
+    buf_append_u8(out, '{'); /* no comma, whatever room for the frame's head stands before */
     json_put_text(out, "type", page->sent == 0 ? "snapshot" : "delta");
     json_put_text(out, "boot", shared->boot);
     json_put_uint(out, "sequence", sequence);

@@ -16,6 +16,7 @@ enum {
     CONNECTIONS_MAX = 1024,
     HEADER_BYTES = 8192,
     HEADERS_AT_ONCE = 64,
+    DISCARD_MAX = 1 << 20,
     REQUEST_S = 10, /* to send headers, and then a body */
     IDLE_S = 30,
     PING_S = 20,
@@ -36,10 +37,11 @@ struct peer {
     bool working;
     bool head_sent;
     size_t body_length;
+    unsigned refused; /* a status: the rest of the body is thrown away, then it is told */
     size_t body_sent;
     /* live pages: */
     struct web_push_page *page;
-    struct web_request request; /* of the upgrade, to ask who it is again */
+    struct web_request *request; /* of the upgrade, to ask who it is again */
     struct buf in;
     bool close_session;
     uint64_t checked_mono_ms;
@@ -114,10 +116,11 @@ static int on_request(struct peer *peer)
     peer->job = web_job_new();
     struct web_request *request = &peer->job->request;
     unsigned status = web_wire_read(peer->wsi, request, &peer->body_length);
-    if (status) {
-        refuse(peer, status);
+    peer->refused = status;
+    if (status && peer->body_length > 0 && peer->body_length <= DISCARD_MAX)
         return 0;
-    }
+    if (status)
+        return refuse(peer, status);
     const struct web_asset *asset = web_asset_find(request->path);
     if (asset && (request->method == WEB_GET || request->method == WEB_HEAD) &&
         web_host_trusted(request->host, server->config.shared->host,
@@ -133,6 +136,8 @@ static int on_request(struct peer *peer)
 
 static int on_body(struct peer *peer, const void *data, size_t len)
 {
+    if (peer->refused || len == 0) /* libwebsockets tells of an empty body, too */
+        return 0;
     if (!peer->job || peer->working || peer->job->body.len + len > peer->body_length)
         return -1;
     buf_append(&peer->job->body, data, len);
@@ -239,17 +244,21 @@ static int on_upgrade(struct web_server *server, struct lws *wsi)
 {
     struct web_request *request = xcalloc(1, sizeof(*request));
     unsigned status = check_upgrade(server, wsi, request);
-    free(request);
-    if (status == 0)
+    if (status == 0) {
+        lws_set_opaque_user_data(wsi, request); /* the headers are gone once it is open */
         return 0;
+    }
+    free(request);
     return lws_return_http_status(wsi, status, web_status_text(status)) ? -1 : 1;
 }
 
 static int on_opened(struct peer *peer)
 {
     struct web_server *server = peer->server;
-    size_t length;
-    if (web_wire_read(peer->wsi, &peer->request, &length) != 0)
+    peer->request = lws_get_opaque_user_data(peer->wsi);
+    if (!peer->request)
+        return -1;
+    if (web_push_refresh(server->push, NULL) < 0)
         return -1;
     peer->page = web_push_page_new(server->push);
     peer->next = server->pages;
@@ -269,6 +278,8 @@ static int close_with(struct peer *peer, unsigned code, const char *text)
 static int on_frame(struct peer *peer, const void *data, size_t len)
 {
     struct err err = ERR_INIT;
+    if (!peer->page)
+        return -1;
     if (peer->in.len + len > PUSH_MESSAGE_MAX)
         return close_with(peer, 1009, "too long");
     buf_append(&peer->in, data, len);
@@ -287,6 +298,8 @@ static int on_frame(struct peer *peer, const void *data, size_t len)
 static int on_frame_writable(struct peer *peer)
 {
     struct buf frame = BUF_INIT;
+    if (!peer->page)
+        return -1;
     if (peer->close_session)
         return close_with(peer, CLOSE_SESSION, "logged out");
     if (!web_push_due(peer->page))
@@ -350,7 +363,7 @@ static void check_session(struct peer *peer, uint64_t now)
     if (now - peer->checked_mono_ms < SESSION_CHECK_MS)
         return;
     peer->checked_mono_ms = now;
-    peer->close_session = !web_api_who(&peer->server->context, &peer->request, &who);
+    peer->close_session = !web_api_who(&peer->server->context, peer->request, &who);
 }
 
 static void serve_pages(struct web_server *server, uint64_t now)
@@ -401,7 +414,7 @@ static int on_http(struct web_server *server, struct lws *wsi, enum lws_callback
         if (!peer->job || peer->working || peer->body_length == 0)
             return 0;
         lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, IDLE_S);
-        return peer->job->response.status == 200 ? submit(peer) : 0;
+        return peer->refused ? refuse(peer, peer->refused) : submit(peer);
     case LWS_CALLBACK_HTTP_WRITEABLE:
         return on_writable(peer);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
@@ -451,6 +464,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_WSI_CREATE:
         return on_connection(server, 1);
     case LWS_CALLBACK_WSI_DESTROY:
+        free(lws_get_opaque_user_data(wsi));
         return on_connection(server, -1);
     default:
         return on_websocket(server, wsi, reason, user, in, len);

@@ -64,12 +64,14 @@ static bool read_query(struct lws *wsi, struct web_request *request)
 {
     char fragment[WEB_QUERY_MAX];
     int len;
-    for (int i = 0; (len = lws_hdr_copy_fragment(wsi, fragment, sizeof(fragment),
-                                                 WSI_TOKEN_HTTP_URI_ARGS, i)) > 0;
-         i++)
-        if (!add_fragment(request->query, sizeof(request->query), fragment))
+    for (int i = 0; (len = lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i)) > 0; i++) {
+        if (len >= (int)sizeof(fragment) ||
+            lws_hdr_copy_fragment(wsi, fragment, sizeof(fragment), WSI_TOKEN_HTTP_URI_ARGS, i) <
+                0 ||
+            !add_fragment(request->query, sizeof(request->query), fragment))
             return false;
-    return len != -2; /* a fragment that does not fit */
+    }
+    return true;
 }
 
 static bool read_headers(struct lws *wsi, struct web_request *request)
@@ -96,33 +98,31 @@ static unsigned read_length(struct lws *wsi, enum web_method method, size_t *ret
     *ret_length = 0;
     if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
         return 400; /* chunked requests are nobody's need here */
-    if (method == WEB_POST && !has_length)
-        return 400;
     if (!has_length)
         return 0;
     if (!copy(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, text, sizeof(text)) ||
         parse_u64(&length, text, 0, UINT64_MAX, NULL) < 0)
         return 400;
+    *ret_length = length > SIZE_MAX ? SIZE_MAX : (size_t)length;
     if (length > WEB_BODY_MAX)
         return 413;
-    if (length > 0 && method != WEB_POST)
-        return 400;
-    *ret_length = (size_t)length;
-    return 0;
+    return length > 0 && method != WEB_POST ? 400 : 0;
 }
 
 unsigned web_wire_read(struct lws *wsi, struct web_request *ret_request, size_t *ret_length)
 {
+    *ret_length = 0;
     *ret_request = (struct web_request){.secure = lws_is_ssl(wsi) != 0};
     if (!read_uri(wsi, ret_request) || !read_query(wsi, ret_request))
         return 414;
+    unsigned status = read_length(wsi, ret_request->method, ret_length);
     if (!read_headers(wsi, ret_request))
         return 400;
     if (ret_request->method == WEB_METHOD_OTHER)
         return 405;
     if (!lws_get_peer_simple(wsi, ret_request->address, sizeof(ret_request->address)))
         snprintf(ret_request->address, sizeof(ret_request->address), "?");
-    return read_length(wsi, ret_request->method, ret_length);
+    return status;
 }
 
 struct headers {

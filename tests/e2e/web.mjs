@@ -50,7 +50,7 @@ export function ask(url, { method = 'GET', headers = {}, body } = {}) {
         });
       });
     });
-    sent.on('error', reject);
+    sent.on('error', (error) => reject(new Error(`${method} ${url}: ${error.message}`)));
     if (body !== undefined) {
       const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
       if (!headers['content-type']) sent.setHeader('content-type', 'application/json');
