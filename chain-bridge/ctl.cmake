@@ -9,6 +9,7 @@ amr_library(
   report_blob
   rpc
   rpc_link
+  rpc_replies
   chain
   chain_rpc
   ledger
@@ -119,3 +120,5 @@ amr_fuzz_target(pki-request SOURCES pki_fuzz.c CORPUS
                 ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/pki-request LINK amr-ctl)
 amr_fuzz_target(archive-reader SOURCES archive_reader_fuzz.c CORPUS
                 ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/archive-reader LINK amr-chain)
+amr_fuzz_target(rpc-replies SOURCES rpc_replies_fuzz.c CORPUS
+                ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/rpc-replies LINK amr-chain)

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "chain-bridge/rpc_link.h"
+#include "chain-bridge/rpc_replies.h"
 #include "common/buf.h"
 
 #define TIMEOUT_MS   10000
@@ -30,108 +31,17 @@ struct rpc {
     struct err failure; /* why the last round of endpoints was in vain */
 
     uint64_t next_id;
-    uint64_t first_id; /* of the exchange under way: first_id + i belongs to replies[i] */
-    struct rpc_reply *replies;
-    size_t count;
-    size_t answered;
-    bool nonsense; /* the node sent something that is not JSON-RPC */
-    bool new_head;
+    struct rpc_replies in; /* of the exchange under way */
     atomic_bool woken;
     atomic_bool cancelled;
 };
 
-/* REPLIES */
-
-void rpc_reply_clear(struct rpc_reply *reply)
-{
-    json_decref(reply->result);
-    json_decref(reply->data);
-    memset(reply, 0, sizeof(*reply));
-}
-
-static void reply_take_error(struct rpc_reply *reply, json_t *error)
-{
-    const char *message = json_string_value(json_object_get(error, "message"));
-    json_t *code = json_object_get(error, "code");
-    reply->outcome = RPC_ERROR;
-    reply->code = json_is_integer(code) ? json_integer_value(code) : 0;
-    lws_strncpy(reply->message, message != NULL ? message : "", sizeof(reply->message));
-    for (char *at = reply->message; *at != '\0'; at++) {
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            *at = ' ';
-    }
-    reply->data = json_incref(json_object_get(error, "data"));
-}
-
-/* A reply with both an error and a result is an error: results of failures are not to be used. */
-static bool reply_take(struct rpc_reply *reply, json_t *object)
-{
-    json_t *error = json_object_get(object, "error");
-    json_t *result = json_object_get(object, "result");
-    if (error != NULL && !json_is_null(error)) {
-        reply_take_error(reply, error);
-        return true;
-    }
-    if (result == NULL)
-        return false;
-    reply->outcome = RPC_RESULT;
-    reply->result = json_incref(result);
-    return true;
-}
-
-static bool reply_open(const struct rpc *rpc, size_t i)
-{
-    return rpc->replies[i].outcome == RPC_UNKNOWN;
-}
-
-/* An error without an id is about the whole of what was sent. */
-static void take_error_for_all(struct rpc *rpc, json_t *object)
-{
-    for (size_t i = 0; i < rpc->count; i++) {
-        if (reply_open(rpc, i) && reply_take(&rpc->replies[i], object))
-            rpc->answered++;
-    }
-}
-
-static void take_object(struct rpc *rpc, json_t *object)
-{
-    const char *method = json_string_value(json_object_get(object, "method"));
-    if (method != NULL) {
-        rpc->new_head |= strcmp(method, "eth_subscription") == 0;
-        return;
-    }
-    json_t *id = json_object_get(object, "id");
-    if (!json_is_integer(id)) {
-        json_t *error = json_object_get(object, "error");
-        if (error != NULL && !json_is_null(error))
-            take_error_for_all(rpc, object);
-        return;
-    }
-    uint64_t index = (uint64_t)json_integer_value(id) - rpc->first_id;
-    if (index >= rpc->count || !reply_open(rpc, (size_t)index))
-        return;
-    if (reply_take(&rpc->replies[index], object))
-        rpc->answered++;
-    else
-        rpc->nonsense = true;
-}
-
 static void on_message(void *cookie, const char *text, size_t len)
 {
     struct rpc *rpc = cookie;
-    /* Nodes quote a contract's words, zero bytes and all (anvil does). */
-    json_t *value = json_loadb(text, len, JSON_ALLOW_NUL, NULL);
-    if (json_is_array(value)) {
-        for (size_t i = 0; i < json_array_size(value); i++)
-            take_object(rpc, json_array_get(value, i));
-    } else if (json_is_object(value)) {
-        take_object(rpc, value);
-    } else {
-        rpc->nonsense = true;
-    }
-    json_decref(value);
-    if (rpc->urls[rpc->current].http && rpc->answered < rpc->count)
-        rpc->nonsense = true; /* one body answers a request; nothing more will come */
+    rpc_replies_take(&rpc->in, text, len);
+    if (rpc->urls[rpc->current].http && rpc->in.answered < rpc->in.count)
+        rpc->in.nonsense = true; /* one body answers a request; nothing more will come */
 }
 
 /* EXCHANGE: one message out, its answers in, on the connection that is there */
@@ -148,19 +58,19 @@ static void begin_exchange(struct rpc *rpc, struct rpc_reply *replies,
                            const struct rpc_request *calls, size_t count)
 {
     struct buf text = BUF_INIT;
-    rpc->first_id = rpc->next_id;
+    rpc->in.first_id = rpc->next_id;
     rpc->next_id += count;
-    rpc->replies = replies;
-    rpc->count = count;
-    rpc->answered = 0;
-    rpc->nonsense = false;
+    rpc->in.replies = replies;
+    rpc->in.count = count;
+    rpc->in.answered = 0;
+    rpc->in.nonsense = false;
     if (count > 1)
         buf_append_u8(&text, '[');
     for (size_t i = 0; i < count; i++) {
         replies[i] = (struct rpc_reply){.outcome = RPC_UNKNOWN};
         if (i > 0)
             buf_append_u8(&text, ',');
-        print_call(&text, rpc->first_id + i, &calls[i]);
+        print_call(&text, rpc->in.first_id + i, &calls[i]);
     }
     if (count > 1)
         buf_append_u8(&text, ']');
@@ -170,7 +80,7 @@ static void begin_exchange(struct rpc *rpc, struct rpc_reply *replies,
 
 static bool exchange_goes_on(const struct rpc *rpc, int64_t deadline_us)
 {
-    return rpc->answered < rpc->count && !rpc->nonsense && !atomic_load(&rpc->cancelled) &&
+    return rpc->in.answered < rpc->in.count && !rpc->in.nonsense && !atomic_load(&rpc->cancelled) &&
            rpc_link_state(rpc->link) == RPC_LINK_OPEN && lws_now_usecs() < deadline_us;
 }
 
@@ -180,7 +90,7 @@ static int explain_exchange(struct rpc *rpc, bool sent, struct err *err)
     enum rpc_link_state state = rpc_link_state(rpc->link);
     if (atomic_load(&rpc->cancelled))
         return err_set(err, "asking %s: cancelled", where);
-    if (rpc->nonsense)
+    if (rpc->in.nonsense)
         return err_set(err, "asking %s: what came back does not answer it as JSON-RPC 2.0 does",
                        where);
     if (state != RPC_LINK_OPEN)
@@ -195,9 +105,9 @@ static int fail_exchange(struct rpc *rpc, struct err *err)
     enum rpc_outcome outcome = sent ? RPC_UNKNOWN : RPC_NOT_SENT;
     if (rpc_link_state(rpc->link) == RPC_LINK_TOO_LARGE)
         outcome = RPC_TOO_LARGE;
-    for (size_t i = 0; i < rpc->count; i++) {
-        if (reply_open(rpc, i))
-            rpc->replies[i].outcome = outcome;
+    for (size_t i = 0; i < rpc->in.count; i++) {
+        if (rpc_reply_open(&rpc->in, i))
+            rpc->in.replies[i].outcome = outcome;
     }
     explain_exchange(rpc, sent, err);
     rpc_link_close(rpc->link);
@@ -213,8 +123,8 @@ static int exchange(struct rpc *rpc, struct rpc_reply *replies, const struct rpc
     begin_exchange(rpc, replies, calls, count);
     while (exchange_goes_on(rpc, deadline_us))
         rpc_link_service(rpc->link, deadline_us);
-    int result = rpc->answered == rpc->count ? 0 : fail_exchange(rpc, err);
-    rpc->count = 0;
+    int result = rpc->in.answered == rpc->in.count ? 0 : fail_exchange(rpc, err);
+    rpc->in.count = 0;
     return result;
 }
 
@@ -266,7 +176,7 @@ static int open_endpoint(struct rpc *rpc, int64_t deadline_us, struct err *err)
     if (rpc_link_state(rpc->link) != RPC_LINK_OPEN)
         return err_set(err, "connecting to %s: lost at once", rpc_endpoint(rpc));
     rpc->ready = true;
-    rpc->new_head = true; /* whatever was missed meanwhile */
+    rpc->in.new_head = true; /* whatever was missed meanwhile */
     rpc->retry_ms = 0;
     return 0;
 }
@@ -373,14 +283,14 @@ enum rpc_event rpc_wait(struct rpc *rpc, uint32_t timeout_ms)
     for (;;) {
         if (atomic_exchange(&rpc->woken, false) || atomic_load(&rpc->cancelled))
             return RPC_WOKEN;
-        if (rpc->new_head) {
-            rpc->new_head = false;
+        if (rpc->in.new_head) {
+            rpc->in.new_head = false;
             return RPC_NEW_HEAD;
         }
         if (lws_now_usecs() >= deadline_us)
             return RPC_TIMEOUT;
         int64_t until = keep_ready(rpc, deadline_us);
-        if (!rpc->new_head)
+        if (!rpc->in.new_head)
             rpc_link_service(rpc->link, until);
     }
 }
