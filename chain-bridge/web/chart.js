@@ -1,7 +1,7 @@
 // chart: uPlot in our colours. Gaps stay gaps; times are local; the text alternative is the chart's
 // label, and the numbers stand in tables beside it.
 import { el } from './dom.js';
-import { hours, dayOf } from './format.js';
+import { dayOf, hours, seconds, time } from './format.js';
 
 let library = null;
 
@@ -31,9 +31,11 @@ function axis(extra) {
 /** "23:00", and the day where it changes. */
 function timeLabels(plot, splits) {
   let before = '';
+  const close = splits.length > 1 && splits[1] - splits[0] < 60;
   return splits.map((t) => {
     const day = dayOf(new Date(t * 1000));
-    const text = day === before || before === '' ? hours(t) : `${hours(t)}\n${day.slice(5)}`;
+    const at = close ? seconds(t) : hours(t);
+    const text = day === before || before === '' ? at : `${at}\n${day.slice(5)}`;
     before = day;
     return text;
   });
@@ -63,7 +65,7 @@ export async function chart(root, { label, series, unit, height = 190, zero = tr
         axis({ size: 64, values: (_, splits) => splits.map((v) => unit(v)) }),
       ],
       series: [
-        { label: 'Time', value: (_, t) => (t ? `${dayOf(new Date(t * 1000))} ${hours(t)}` : '–') },
+        { label: 'Time', value: (_, t) => (t ? time(t) : '–') },
         ...series.map((one) => ({
           label: one.label,
           stroke: colour(one.colour),

@@ -88,6 +88,7 @@ export function span(from, to) {
 }
 
 export const hours = (t) => CLOCK.format(new Date(t * 1000));
+export const seconds = (t) => SECONDS.format(new Date(t * 1000));
 
 /** 0x1234567890abcdef → 0x123456…cdef */
 export const short = (hex) => (hex ? `${hex.slice(0, 8)}…${hex.slice(-4)}` : UNKNOWN);

@@ -212,7 +212,7 @@ class HeatCanvas {
   }
 }
 
-const label = (t, stepS) => (stepS < 60 ? f.time(t).slice(11) : f.hours(t));
+const label = (t, stepS) => (stepS < 60 ? f.seconds(t) : f.hours(t));
 
 // --- around it -----------------------------------------------------------------------------------------
 

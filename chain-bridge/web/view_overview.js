@@ -159,7 +159,7 @@ function backlogWords({ reports, oldest_s, drain_s }) {
 
 // --- load ----------------------------------------------------------------------------------------
 
-async function loadCard(context) {
+async function loadCard({ session, signal }) {
   const box = el('div');
   const element = card(
     'Load of all meters',
@@ -170,19 +170,26 @@ async function loadCard(context) {
     loadInto(
       box,
       'the load',
-      () => get('load', {}, context.signal),
-      (load) => showLoad(box, load, context.signal),
+      () => get('load', {}, signal),
+      (load) => showLoad(box, load, signal),
     );
   const first = refresh();
-  every(LOAD_REFRESH_MS, context.signal, async () => {
-    const load = await get('load', {}, context.signal).catch(() => null);
-    if (load && box.redrawn) box.redrawn(load);
+  every(Math.min(session.interval_s * 1000, LOAD_REFRESH_MS), signal, async () => {
+    const load = await get('load', {}, signal).catch(() => null);
+    if (!load) return;
+    if (box.redrawn) box.redrawn(load);
+    else if (!isEmpty(load)) {
+      box.textContent = '';
+      await showLoad(box, load, signal);
+    }
   });
   return { element, first };
 }
 
+const isEmpty = ({ import_w }) => import_w.every((w) => w === null);
+
 async function showLoad(box, load, signal) {
-  if (load.import_w.every((w) => w === null)) {
+  if (isEmpty(load)) {
     box.append(empty('No load yet', 'It is drawn from the first two readings of a meter.'));
     box.redrawn = null;
     return;
@@ -269,53 +276,63 @@ function newest(limit, by) {
   };
 }
 
-function batches() {
-  const columns = batchColumns().filter((c) => !c.detailOnly);
-  const table = plainTable(columns, [], 'Last batches', (b) => b.id);
-  const box = el('div', { class: 'scroll-x' }, table);
-  const none = empty('No batch yet', 'The first one is sealed soon after the first reading.');
-  const merge = newest(BATCHES_SHOWN, (b) => b.id);
-  let rows = [];
-  const show = () => {
-    table.show(rows);
-    place(box, [rows.length ? table : none]);
-  };
-  show();
-  const element = card(
-    'Last batches',
-    { class: 'span-2', more: el('a', { href: '#/batches' }, 'All batches') },
+/** A list that is asked for once and then kept up by what changes. */
+function keptUp(box, what, load, merge, draw, signal) {
+  let early = []; // what came live before the answer
+  let loaded = false;
+  const first = loadInto(
     box,
+    what,
+    () => load(signal),
+    ({ items }) => {
+      loaded = true;
+      draw(merge([...items, ...early]));
+    },
   );
   return {
-    element,
+    first,
     take(changed) {
-      rows = merge(changed);
-      show();
+      if (loaded) draw(merge(changed));
+      else early = [...early, ...changed];
     },
   };
 }
 
-function alarms() {
-  const list = el('ul', { class: 'alarm-lines' });
-  const merge = newest(ALARMS_SHOWN, (a) => (a.acknowledged_t ? 0 : 1e12) + a.last_t);
-  const element = card('Alarms', { more: el('a', { href: '#/alarms' }, 'All alarms') }, list);
-  let rows = [];
-  const show = () => {
-    if (rows.length === 0)
-      fill(list, el('li', {}, empty('No alarms', 'Nothing has been wrong so far.')));
-    else
-      fill(
-        list,
-        rows.map((row) => el('li', {}, alarmLine(row))),
-      );
+function batches({ signal }) {
+  const columns = batchColumns().filter((c) => !c.detailOnly);
+  const table = plainTable(columns, [], 'Last batches', (b) => b.id);
+  const box = el('div', { class: 'scroll-x' });
+  const none = empty('No batch yet', 'The first one is sealed soon after the first reading.');
+  const load = (until) => get('batches', { limit: BATCHES_SHOWN }, until);
+  const draw = (rows) => {
+    table.show(rows);
+    place(box, [rows.length ? table : none]);
   };
-  show();
+  const merge = newest(BATCHES_SHOWN, (b) => b.id);
+  const more = el('a', { href: '#/batches' }, 'All batches');
   return {
-    element,
-    take(changed) {
-      rows = merge(changed);
-      show();
-    },
+    element: card('Last batches', { class: 'span-2', more }, box),
+    ...keptUp(box, 'the batches', load, merge, draw, signal),
+  };
+}
+
+function alarms({ signal }) {
+  const box = el('div');
+  const list = el('ul', { class: 'alarm-lines' });
+  const none = empty('No alarms', 'Nothing has been wrong so far.');
+  const load = (until) => get('alarms', { limit: ALARMS_SHOWN, state: 'all' }, until);
+  const draw = (rows) => {
+    fill(
+      list,
+      rows.map((row) => el('li', {}, alarmLine(row))),
+    );
+    place(box, [rows.length ? list : none]);
+  };
+  const merge = newest(ALARMS_SHOWN, (a) => (a.acknowledged_t ? 0 : 1e12) + a.last_t);
+  const more = el('a', { href: '#/alarms' }, 'All alarms');
+  return {
+    element: card('Alarms', { more }, box),
+    ...keptUp(box, 'the alarms', load, merge, draw, signal),
   };
 }
 
@@ -332,7 +349,7 @@ async function open(root, context) {
       overview = loaded;
       const shown = [fleet(), success(), tiles(), chain(session)];
       const [meters, read, numbers, node] = shown;
-      const [load, sealed, rung] = [await loadCard(context), batches(), alarms()];
+      const [load, sealed, rung] = [await loadCard(context), batches(context), alarms(context)];
       const grid = [meters, read, load, node, sealed, rung].map((part) => part.element);
       const at = el('span', {}, '');
       fill(
@@ -353,7 +370,7 @@ async function open(root, context) {
       live.want({ subscribe: ['overview', 'alarms', 'batches'] });
       for (const part of shown) part.show(overview);
       setText(at, f.timeWithZone(Math.floor(overview.t / 1000)));
-      await load.first;
+      await Promise.all([load.first, sealed.first, rung.first]);
     },
   );
 }

@@ -77,7 +77,7 @@ export const COMMAND_STATE = {
   confirmed: { word: 'Confirmed by the meter', icon: 'ok', tone: 'ok' },
   failed: { word: 'Failed', icon: 'silent', tone: 'bad' },
   expired: { word: 'Expired', icon: 'closed', tone: 'mute' },
-  refused: { word: 'Refused by the meter', icon: 'silent', tone: 'bad' },
+  refused: { word: 'Refused', icon: 'silent', tone: 'bad' },
 };
 
 export const RELAY = {
@@ -141,6 +141,7 @@ const CAUSES = {
   'batch-reverted': ['bad', 'Batch reverted'],
   'archive-failed': ['bad', 'Archive cannot be written'],
   reorg: ['warn', 'Chain reorganised'],
+  'command-refused': ['warn', 'Command refused by the contract'],
 };
 
 export function cause(code) {
