@@ -34,6 +34,12 @@ test('the guide tells what to do for each alarm that there is', () => {
   assert.deepEqual(guide.toSorted(), [...new Set(causes)].toSorted());
 });
 
+test('the sizing table in the guide is what the program prints', () => {
+  const { code, stdout } = run(process.execPath, [fileURLToPath(new URL('../../deploy/sizing.mjs', import.meta.url))]);
+  assert.equal(code, 0);
+  assert.ok(page('docs/operations.md').includes(stdout));
+});
+
 scenario('restore: a server is made anew on another machine from its backup', async (stage) => {
   const meters = await startLoad(stage, 2);
   // the backup, beside the running server
