@@ -41,7 +41,8 @@ endfunction()
 # --- amr-bridge ----------------------------------------------------------------------------------
 amr_sample(bridge.conf amr-bridge store=/var/lib/amr-bridge/bridge.db
            registry=/var/lib/amr-registry/registry.db ca=/etc/amr/bridge/ca.crt
-           cert=/etc/amr/bridge/bridge.crt)
+           cert=/etc/amr/bridge/bridge.crt web-listen=127.0.0.1:8080
+           web-staff=/etc/amr/bridge/staff)
 install(FILES ${amr_made}/bridge.conf DESTINATION /etc/amr COMPONENT bridge)
 install(FILES deploy/systemd/amr-bridge.service DESTINATION lib/systemd/system COMPONENT bridge)
 install(FILES deploy/packages/amr-bridge.sysusers DESTINATION lib/sysusers.d
@@ -51,7 +52,9 @@ install(FILES deploy/packages/amr-bridge.tmpfiles DESTINATION lib/tmpfiles.d
 amr_scripts(
   bridge
   UNIT amr-bridge.service
-  POSTINST "systemd-sysusers amr-bridge.conf && systemd-tmpfiles --create amr-bridge.conf"
+  POSTINST
+  "systemd-sysusers amr-bridge.conf && systemd-tmpfiles --create amr-bridge.conf
+    [ -e /etc/amr/bridge/staff ] || install -m 640 -g amr-bridge /dev/null /etc/amr/bridge/staff"
   POSTRM "rm -rf /var/lib/amr-registry"
   KEPT /var/lib/amr-bridge /etc/amr/bridge
   CONFFILES /etc/amr/bridge.conf)

@@ -50,6 +50,7 @@ before(async () => {
   assert.ok(engine.compose, 'there is a docker compose, v1 or v2');
   engine.env.AMR_RPC_PORT = String(await freePort());
   engine.env.AMR_MQTT_PORT = String(await freePort());
+  engine.env.AMR_WEB_PORT = String(await freePort());
   engine.env.AMR_INTERVAL_S = '1';
 }, { timeout: 600_000 });
 
@@ -82,6 +83,17 @@ test('up gives healthy services and sealed readings', { timeout: 300_000 }, asyn
   compose('up', '-d');
   for (const service of SERVICES) await until(`${service} to be healthy`, () => healthy(service), 90_000);
   await moreSealed('at first');
+});
+
+test('the dashboard answers, and lets the one in who has the password', { timeout: 60_000 }, () => {
+  const base = `https://localhost:${engine.env.AMR_WEB_PORT}`;
+  const get = (...args) => engine.try('curl', ['-ks', '--noproxy', '*', ...args]).stdout;
+  assert.match(get(`${base}/`), /<title>/);
+  assert.match(get('-o', '/dev/null', '-w', '%{http_code}', `${base}/healthz`), /^200$/);
+  const password = compose('run', '--rm', '--entrypoint', 'cat', 'setup', '/admin/dashboard-password').trim();
+  const login = (secret) => get('-o', '/dev/null', '-w', '%{http_code}', '-H', 'content-type: application/json', '-d', JSON.stringify({ name: 'admin', password: secret }), `${base}/api/v1/login`);
+  assert.match(login(password), /^20[01]$/);
+  assert.match(login('wrong'), /^40[13]$/);
 });
 
 test('services run without root, without rights, with a read-only root', () => {

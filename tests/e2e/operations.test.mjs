@@ -189,11 +189,15 @@ scenario('the authority is replaced without an hour in which meters are shut out
   await endAndCompare(stage, [meter]);
 });
 
-scenario('an account without money is filled, and the backlog drains', QUICK, async (stage) => {
+scenario('an account without money, a server not listed: mended, and the backlog drains', QUICK, async (stage) => {
   const meters = await startLoad(stage, 1);
   await stage.rpc.request({ method: 'anvil_setBalance', params: [stage.server.address, '0x0'] });
   await stage.bridge.says(/cause=account-empty/);
   await stage.rpc.request({ method: 'anvil_setBalance', params: [stage.server.address, '0x56bc75e2d63100000'] });
+  await moreSealed(stage, meters);
+  stage.ctl('server', 'remove', stage.server.address, ...admin(stage));
+  await stage.bridge.says(/cause=server-not-listed/, { deadlineMs: 60_000 });
+  stage.ctl('server', 'add', stage.server.address, '--group', 1, ...admin(stage));
   await moreSealed(stage, meters);
   await endAndCompare(stage, meters);
 });

@@ -134,7 +134,7 @@ export function field(name, servers, body, Kind = Field) {
   });
 }
 
-export const more = (stage, meters, what, deadlineMs = 120_000) => {
+export const more = (stage, meters, what, { deadlineMs = 120_000, count = 2 } = {}) => {
   const had = meters.map((meter) => sealedBy(stage, meter));
-  return until(`more to be sealed ${what}`, () => meters.every((meter, i) => sealedBy(stage, meter) >= had[i] + 2), deadlineMs);
+  return until(`more to be sealed ${what}`, () => meters.every((meter, i) => sealedBy(stage, meter) >= had[i] + count), deadlineMs);
 };

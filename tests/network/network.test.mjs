@@ -41,13 +41,13 @@ field('a real network: validators killed, flooded, cut off and restarted; each r
 
   await t.test('one validator of four killed: blocks and seals go on', async () => {
     await stage.nodes.get('v1').kill();
-    await more(stage, meters, 'without the first validator');
+    await more(stage, meters, 'without the first validator', { count: 8 });
     await stage.nodes.get('v1').start().says(/HTTP server started/);
   });
 
   await t.test("the bridge's endpoint flooded: it goes on", async () => {
     const end = flood(stage.hosts.address('v1'), 200);
-    await more(stage, meters, 'during the flood');
+    await more(stage, meters, 'during the flood', { count: 8 });
     t.diagnostic(`${end()} answers to the flood`);
   });
 
@@ -62,13 +62,13 @@ field('a real network: validators killed, flooded, cut off and restarted; each r
     const had = meters.map((meter) => stage.exportOf(meter).length);
     await until('meters to measure on', () => meters.every((meter, i) => stage.exportOf(meter).length > had[i] + 5));
     for (const name of ['v3', 'v4']) stage.hosts.plug(name);
-    await more(stage, meters, 'after the network healed', 240_000);
+    await more(stage, meters, 'after the network healed', { deadlineMs: 240_000 });
   });
 
   await t.test('all validators restarted: the bridge goes on by itself', async () => {
     for (const name of VALIDATORS) await stage.nodes.get(name).stop();
     for (const name of VALIDATORS) await stage.nodes.get(name).start().says(/HTTP server started/);
-    await more(stage, meters, 'after the restart', 240_000);
+    await more(stage, meters, 'after the restart', { deadlineMs: 240_000 });
   });
 
   await stage.compare(meters);

@@ -56,7 +56,7 @@ field('a server cut off from the chain keeps, its twin seals, and nothing is dou
   await one.bridge.says(/chain is away/, { deadlineMs: 120_000 });
   // The first meter leaves the server that has its reports unsealed: both may submit them now.
   stage.hosts.part('s1', 'm');
-  await more(stage, meters, 'by the second for both', 180_000);
+  await more(stage, meters, 'by the second for both', { deadlineMs: 180_000 });
   for (const other of ['chain', 's2', 'm']) stage.hosts.heal('s1', other);
   await more(stage, meters, 'after all heals');
   await stage.compare(meters);

@@ -120,6 +120,12 @@ const SETUP = `cd /srv/admin; umask 022
   amrctl enrol --group 1 --pki pki $as_admin --config ledger.conf --servers ssl://localhost:8883 /etc/amr/meters
   printf 'AMR_METER_SOURCE=sim\\nAMR_METER_INTERVAL_S=1\\n' >/etc/amr/meters/${SERIAL}.env`;
 
+test('the dashboard answers on loopback', () => {
+  const get = (path) => machine.run(`perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new("127.0.0.1:8080") or die; print $s "GET ${path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n"; print while <$s>'`);
+  assert.match(get('/healthz'), / 200 /);
+  assert.match(get('/'), / 200 /);
+});
+
 test('no service can read a key on disk, and none runs as root', () => {
   for (const unit of UNITS) {
     const user = machine.run(`systemctl show -p User --value '${unit}'`).trim();
