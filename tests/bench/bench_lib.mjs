@@ -7,7 +7,7 @@ import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { encodeFunctionData, parseAbi } from 'viem';
+import { encodeFunctionData, parseAbi, toHex } from 'viem';
 import { run, until } from '../e2e/processes.mjs';
 
 process.env.AMR_PRESET = 'release';
@@ -47,20 +47,39 @@ export async function onStage(body, { bridge = [], chain } = {}) {
   }
 }
 
-/** Registers the meters 1..count of the load generator and waits until the broker knows them. */
-export async function register(stage, count) {
+async function registerMeters(stage, first, signers) {
   const from = stage.admin.address;
-  const signers = must(LOAD, 'signers', count).trim().split('\n');
-  await stage.rpc.request({ method: 'anvil_impersonateAccount', params: [from] });
-  for (let first = 0; first < count; first += 100) {
-    const args = [FIRST_METER + first, signers.slice(first, first + 100)];
-    const data = encodeFunctionData({ abi: ABI, functionName: 'registerMeters', args });
-    const tx = { from, to: stage.contract, data };
-    await stage.rpc.request({ method: 'eth_sendTransaction', params: [tx] });
-  }
+  const args = [FIRST_METER + first, signers];
+  const data = encodeFunctionData({ abi: ABI, functionName: 'registerMeters', args });
+  const tx = { from, to: stage.contract, data, gas: '0x1000000' };
+  await stage.rpc.request({ method: 'eth_sendTransaction', params: [tx] });
+}
+
+/** Until the broker, too, knows `count` meters. */
+async function known(stage, count) {
   const deadline = { deadlineMs: WAIT_MS };
   await stage.bridge.says(new RegExp(`registry changed .* active=${count}$`, 'm'), deadline);
   await stage.broker.says(new RegExp(`registry read meters=${count} `), deadline);
+}
+
+/** Registers the meters 1..count of the load generator. */
+export async function register(stage, count) {
+  const signers = must(LOAD, 'signers', count).trim().split('\n');
+  await stage.rpc.request({ method: 'anvil_impersonateAccount', params: [stage.admin.address] });
+  for (let first = 0; first < count; first += 100)
+    await registerMeters(stage, first, signers.slice(first, first + 100));
+  await known(stage, count);
+}
+
+/** Registers `count` more, behind the first `first`, whose keys nobody has. */
+export async function registerOthers(stage, first, count) {
+  const perCall = 400; // within the gas that a transaction may use
+  for (let done = 0; done < count; done += perCall) {
+    const length = Math.min(perCall, count - done);
+    const signers = Array.from({ length }, (_, i) => toHex(0x10000000 + first + done + i, { size: 20 }));
+    await registerMeters(stage, first + done, signers);
+  }
+  await known(stage, first + count);
 }
 
 /** Signs `each` reports a meter into the stage's file for `send`. */
@@ -68,17 +87,43 @@ export function sign(stage, meters, each, readings) {
   must(LOAD, 'sign', stage.path('reports'), meters, each, readings, stage.contract);
 }
 
+/** Calls `take` with what the server says on a topic of its own. */
+async function watch(stage, topic, take) {
+  const read = (name) => readFileSync(stage.path('pki', name));
+  const files = { cert: read('alice.crt'), key: read('alice.key') };
+  const client = stage.client({ clientId: `alice~${topic}`.replace('/', '-'), ...files });
+  await client.outcome();
+  client.mqtt.on('message', (_, payload) => take(JSON.parse(payload)));
+  await client.subscribe(`amr/v1/1/server/${topic}`);
+}
+
 /** The bridge's state messages with the time they came. */
 export async function watchState(stage) {
-  const read = (name) => readFileSync(stage.path('pki', name));
-  const client = stage.client({ clientId: 'alice', cert: read('alice.crt'), key: read('alice.key') });
-  await client.outcome();
   const states = [];
-  client.mqtt.on('message', (topic, payload) => {
-    states.push({ ...JSON.parse(payload), ms: performance.now() });
-  });
-  await client.subscribe('amr/v1/1/server/state/bridge');
+  await watch(stage, 'state/bridge', (state) => states.push({ ...state, ms: performance.now() }));
   return states;
+}
+
+/** The readings of the bridge's `batch` messages with the time they came. */
+export async function watchBatches(stage) {
+  const seen = { readings: 0, ms: 0 };
+  await watch(stage, 'batch', ({ readings }) => {
+    seen.readings += readings;
+    seen.ms = performance.now();
+  });
+  return seen;
+}
+
+/** Gas of all blocks since `from`. */
+export async function gasSince(stage, from) {
+  const head = await stage.rpc.getBlockNumber();
+  let gas = 0n;
+  for (let block = from; block <= head; block += 50n) {
+    const numbers = Array.from({ length: 50 }, (_, i) => block + BigInt(i)).filter((n) => n <= head);
+    const blocks = await Promise.all(numbers.map((blockNumber) => stage.rpc.getBlock({ blockNumber })));
+    for (const { gasUsed } of blocks) gas += gasUsed;
+  }
+  return Number(gas);
 }
 
 /** From a moment until the bridge first said that a counter had got there. */

@@ -33,7 +33,7 @@
 #define DEADLINE_S 600
 #define EVENTS     256
 #define PAUSE_NS   500000
-#define FILE_MAX   (256u << 20)
+#define FILE_MAX   (1u << 30)
 
 struct load {
     int epoll;

@@ -24,6 +24,7 @@ import {
   WAIT_MS,
   build,
   cpuSeconds,
+  gasSince,
   last,
   must,
   onStage,
@@ -39,7 +40,11 @@ import {
 import { Publisher } from './peers/publisher.mjs';
 
 const { values: options } = parseArgs({
-  options: { json: { type: 'string' }, scale: { type: 'string', default: '100' } },
+  options: {
+    json: { type: 'string' },
+    rows: { type: 'string' }, // all tables, for docs/evaluation.md
+    scale: { type: 'string', default: '100' },
+  },
 });
 const SCALE = Number(options.scale) / 100;
 const METERS = 100;
@@ -100,21 +105,10 @@ async function startPeer(stage, peer) {
   await stage.peer.start().says(/^ready$/m);
 }
 
-/** How many readings the chain has, and the gas of all blocks since `from`. */
+/** How many readings the chain has since block `from`. */
 async function onChain(stage, from) {
   const logs = await stage.rpc.getLogs({ address: stage.peer.contract, event: STORED, fromBlock: from });
   return logs.length;
-}
-
-async function gasSince(stage, from) {
-  const head = await stage.rpc.getBlockNumber();
-  let gas = 0n;
-  for (let block = from; block <= head; block += 50n) {
-    const numbers = Array.from({ length: 50 }, (_, i) => block + BigInt(i)).filter((n) => n <= head);
-    const blocks = await Promise.all(numbers.map((blockNumber) => stage.rpc.getBlock({ blockNumber })));
-    for (const { gasUsed } of blocks) gas += gasUsed;
-  }
-  return Number(gas);
 }
 
 /** Waits until the chain has `total` readings of a peer, or nothing has moved for a while. */
@@ -257,4 +251,5 @@ for (const [name, row] of Object.entries(rows))
   for (const readings of [1, 96])
     for (const [key, value] of Object.entries(row[readings])) figures[`${name}_${key}_${readings}`] = two(value);
 for (const [name, value] of Object.entries(figures).slice(0, 11)) console.log(`${name.padEnd(22)} ${value}`);
-report(figures, options.json);
+const result = report(figures, options.json);
+if (options.rows) writeFileSync(options.rows, JSON.stringify({ rows, losses: { total: LOSS_METERS * LOSS_EACH }, result }, null, 1) + '\n');

@@ -13,6 +13,7 @@ import {
   send,
   sign,
   until,
+  watchBatches,
 } from '../bench_lib.mjs';
 
 const MNEMONIC = 'test test test test test test test test test test test junk'; // anvil's own
@@ -50,20 +51,6 @@ export async function serialWrites(counts, blockTime) {
     await stage.end();
   }
   return seconds;
-}
-
-/** The readings of the bridge's `batch` messages with the time they came. */
-async function watchBatches(stage) {
-  const read = (name) => readFileSync(stage.path('pki', name));
-  const client = stage.client({ clientId: 'alice', cert: read('alice.crt'), key: read('alice.key') });
-  await client.outcome();
-  const seen = { readings: 0, ms: 0 };
-  client.mqtt.on('message', (topic, payload) => {
-    seen.readings += JSON.parse(payload).readings;
-    seen.ms = performance.now();
-  });
-  await client.subscribe('amr/v1/1/server/batch');
-  return seen;
 }
 
 /** Seconds from the first publish until the bridge has told that all `count` readings are sealed. */
