@@ -1,7 +1,9 @@
 // What amr-meter does as a program: a fleet in one process, a last gasp, keys that others can read.
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { run, scenario, until } from './harness.mjs';
+import { freePort } from './processes.mjs';
 
 function enrolAll(stage, serials) {
   const init = (serial) =>
@@ -57,4 +59,51 @@ scenario('a key that others can read is refused, and nothing is touched', async 
     chmodSync(file, 0o600);
   }
   await stage.startMeters(meter);
+});
+
+/** A second way to the broker, which counts as another server; ends with its connections. */
+function detour(port, brokerPort) {
+  const sockets = new Set();
+  const server = createServer((socket) => {
+    const onward = connect(brokerPort, '127.0.0.1');
+    for (const [from, to] of [[socket, onward], [onward, socket]]) {
+      sockets.add(from);
+      from.on('error', () => to.destroy());
+      from.on('close', () => to.destroy());
+      from.pipe(to);
+    }
+  });
+  server.listen(port, '127.0.0.1');
+  return () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+}
+
+scenario('a meter goes to the second server and comes back to the first', async (stage) => {
+  const port = await freePort();
+  const first = `ssl://127.0.0.1:${port}`;
+  const second = `ssl://127.0.0.1:${stage.brokerPort}`;
+  const meter = stage.addMeter('BACK-01', 'sim', [
+    ...['--servers', `${first},${second}`, '--failback-s', 1],
+  ]);
+  await stage.startMeters(meter);
+  await meter.says(new RegExp(` connected server=${second}`));
+  const close = detour(port, stage.brokerPort);
+  try {
+    await meter.says(/ the first server answers again, going back/);
+    await meter.says(new RegExp(` connected server=${first}`));
+    const from = meter.here();
+    close();
+    await meter.says(new RegExp(` connected server=${second}`), { from });
+  } finally {
+    close();
+  }
+  const made = stage.exportOf(meter).length;
+  const sealed = () => stage.exportOf(meter).filter((report) => report.state === 'sealed').length;
+  await until('all of that to be sealed', () => sealed() >= made + 2, 60_000);
+  await meter.stop();
+  const reports = stage.exportOf(meter);
+  await stage.allSealed(reports);
+  await stage.agree(reports);
 });
