@@ -82,7 +82,7 @@ export async function chart(root, { label, series, unit, height = 190, zero = tr
   function range(min, max) {
     if (min === null || max === null) return [0, 1];
     const low = zero ? Math.min(0, min) : min;
-    const room = (max - low || Math.abs(max) || 1) * 0.08;
+    const room = Math.max((max - low) * 0.08, zero ? 5 : 1);
     return [low < 0 || !zero ? low - room : 0, max + room];
   }
 

@@ -161,11 +161,8 @@ function backlogWords({ reports, oldest_s, drain_s }) {
 
 async function loadCard({ session, signal }) {
   const box = el('div');
-  const element = card(
-    'Load of all meters',
-    { class: 'span-2', more: el('span', {}, `24 h, local time (${f.zone()})`) },
-    box,
-  );
+  const local = el('span', {}, `local time (${f.zone()})`);
+  const element = card('Load of all meters', { class: 'span-2', more: local }, box);
   const refresh = () =>
     loadInto(
       box,
@@ -200,13 +197,15 @@ async function showLoad(box, load, signal) {
   ];
   const drawn = await chart(box, { label: 'Load', series, unit: f.power, signal });
   box.redrawn = ({ start_t, step_s, import_w, export_w }) => {
-    const times = import_w.map((_, i) => start_t + i * step_s);
-    drawn.show(times, import_w, export_w);
-    const known = import_w.filter((w) => w !== null);
+    const first = Math.max(0, import_w.findIndex((w) => w !== null) - 1);
+    const taken = import_w.slice(first);
+    const times = taken.map((_, i) => start_t + (first + i) * step_s);
+    drawn.show(times, taken, export_w.slice(first));
+    const known = taken.filter((w) => w !== null);
     drawn.describe(
-      `Load of all meters over 24 hours: from ${f.power(Math.min(...known))} to ` +
+      `Load of all meters since ${f.clock(times[0])}: from ${f.power(Math.min(...known))} to ` +
         `${f.power(Math.max(...known))}, last ${f.power(known.at(-1))}; ` +
-        `${f.count(import_w.length - known.length, 'interval')} without readings.`,
+        `${f.count(taken.length - known.length, 'interval')} without readings.`,
     );
   };
   box.redrawn(load);
