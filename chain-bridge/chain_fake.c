@@ -122,8 +122,8 @@ static int log_twin(const struct chain_fake *fake, const struct fake_twin *twin,
     }
     log.topics[1] = twin->root;
     if (result == 0)
-        result = log_batch(fake, LEDGER_BATCH_SUBMITTED, 1000 + twin->block,
-                           (uint32_t)twin->refused, &records, &log, on_log, cookie, err);
+        result = log_batch(fake, LEDGER_BATCH_SUBMITTED, twin->number, (uint32_t)twin->refused,
+                           &records, &log, on_log, cookie, err);
     buf_free(&records);
     return result;
 }
@@ -204,10 +204,30 @@ static enum chain_result log_changes(const struct chain_fake *fake,
     return CHAIN_OK;
 }
 
+static enum chain_result log_batches(const struct chain_fake *fake,
+                                     const struct chain_log_query *query, chain_log_fn *on_log,
+                                     void *cookie, struct err *err)
+{
+    if (!asked_for(query, LEDGER_BATCH_SUBMITTED))
+        return CHAIN_OK;
+    for (size_t i = 0; i < fake->twin_count; i++)
+        if (fake->twins[i].block >= query->from && fake->twins[i].block <= query->to &&
+            log_twin(fake, &fake->twins[i], on_log, cookie, err) != 0)
+            return CHAIN_REFUSED;
+    for (size_t i = 0; i < fake->tx_count; i++) {
+        const struct fake_tx *tx = &fake->txs[i];
+        if (tx->state == FAKE_MINED && tx->block >= query->from && tx->block <= query->to &&
+            log_tx(fake, tx, on_log, cookie, err) != 0)
+            return CHAIN_REFUSED;
+    }
+    return CHAIN_OK;
+}
+
 static enum chain_result fake_logs(struct chain *chain, const struct chain_log_query *query,
                                    chain_log_fn *on_log, void *cookie, struct err *err)
 {
     struct chain_fake *fake = self(chain);
+    struct chain_log_query block = *query;
     fake->log_queries++;
     if (fake->away)
         return reach(fake, err);
@@ -215,16 +235,11 @@ static enum chain_result fake_logs(struct chain *chain, const struct chain_log_q
         err_set(err, "range too large");
         return CHAIN_TOO_MUCH;
     }
-    if (log_changes(fake, query, on_log, cookie, err) != CHAIN_OK)
-        return CHAIN_REFUSED;
-    for (size_t i = 0; asked_for(query, LEDGER_BATCH_SUBMITTED) && i < fake->twin_count; i++)
-        if (fake->twins[i].block >= query->from && fake->twins[i].block <= query->to &&
-            log_twin(fake, &fake->twins[i], on_log, cookie, err) != 0)
-            return CHAIN_REFUSED;
-    for (size_t i = 0; asked_for(query, LEDGER_BATCH_SUBMITTED) && i < fake->tx_count; i++) {
-        const struct fake_tx *tx = &fake->txs[i];
-        if (tx->state == FAKE_MINED && tx->block >= query->from && tx->block <= query->to &&
-            log_tx(fake, tx, on_log, cookie, err) != 0)
+    for (uint64_t number = query->from; number <= query->to && number < fake->block_count;
+         number++) {
+        block.from = block.to = number;
+        if (log_changes(fake, &block, on_log, cookie, err) != CHAIN_OK ||
+            log_batches(fake, &block, on_log, cookie, err) != CHAIN_OK)
             return CHAIN_REFUSED;
     }
     return CHAIN_OK;
@@ -605,6 +620,7 @@ struct fake_twin *fake_twin(struct chain_fake *fake, const struct report *report
     fake_mine_empty(fake);
     struct fake_twin *twin = &fake->twins[fake->twin_count++];
     *twin = (struct fake_twin){.block = fake->block_count - 1, .count = report->count};
+    twin->number = 1000 + twin->block;
     memset(twin->root.b, 0xa0 + (int)fake->twin_count, sizeof(twin->root.b));
     memset(twin->transaction.b, 0xb0 + (int)fake->twin_count, sizeof(twin->transaction.b));
     for (uint32_t i = 0; i < report->count; i++)

@@ -55,6 +55,7 @@ struct fake_twin {
     struct eth_hash root;
     struct eth_hash transaction;
     uint64_t block;
+    uint64_t number;
     struct record records[FAKE_RECORDS];
     size_t count;
     size_t refused; /* of the first so many the contract took none */
