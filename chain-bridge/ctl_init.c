@@ -94,9 +94,9 @@ static char *find_beside(const char *const *places, size_t count)
 /* In an installation, or where it was built. */
 static void find_files(struct making *making)
 {
-    static const char *const PLUGINS[] = {"../lib/amr-ledger/amr_broker_plugin.so",
+    static const char *const PLUGINS[] = {"../lib/amr/amr_broker_plugin.so",
                                           "../broker-plugin/amr_broker_plugin.so"};
-    static const char *const CODES[] = {"../share/amr-ledger/MeterLedger.bin",
+    static const char *const CODES[] = {"../share/amr/MeterLedger.bin",
                                         "../../../contracts/out/MeterLedger.bin"};
     const struct config *config = making->config;
     making->plugin =

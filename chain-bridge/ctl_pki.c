@@ -11,9 +11,12 @@ struct config {
     const char *hosts;
     uint32_t days;
     uint32_t ca_days;
+    bool json;
 };
 
-#define DIR_ROW OPTION_STRING(struct config, dir, "dir", "pki", "folder of the authority")
+#define DIR_ROW                                                                                    \
+    OPTION_STRING(struct config, dir, "dir", "pki", "folder of the authority"),                    \
+        OPTION_FLAG(struct config, json, "json", "print JSON")
 
 static const struct option_row INIT_ROWS[] = {
     DIR_ROW,
@@ -36,6 +39,12 @@ static int run_init(struct ctl *ctl, void *config_, struct err *err)
     pki_free(pki);
     if (result != 0)
         return CTL_FAILED;
+    if (config->json) {
+        fprintf(ctl->out,
+                "{\"ca\":\"%s/ca.crt\",\"cert\":\"%s/server.crt\",\"key\":\"%s/server.key\"}\n",
+                config->dir, config->dir, config->dir);
+        return CTL_DONE;
+    }
     fprintf(ctl->out,
             "%s/ca.crt      the authority: give it to broker, bridge and meters\n"
             "%s/ca.key      its key: keep it offline; who has it can admit meters\n"
@@ -82,8 +91,12 @@ static int run_issue(struct ctl *ctl, void *config_, struct err *err)
     if (result != 0)
         return CTL_FAILED;
     const char *name = broker ? "server" : config->name;
-    fprintf(ctl->out, "%s/%s.crt  certificate\n%s/%s.key  key\n", config->dir, name, config->dir,
-            name);
+    if (config->json)
+        fprintf(ctl->out, "{\"cert\":\"%s/%s.crt\",\"key\":\"%s/%s.key\"}\n", config->dir,
+                config->name, config->dir, config->name);
+    else
+        fprintf(ctl->out, "%s/%s.crt  certificate\n%s/%s.key  key\n", config->dir, name,
+                config->dir, name);
     return CTL_DONE;
 }
 

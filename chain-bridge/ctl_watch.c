@@ -11,6 +11,7 @@
 
 #include "chain-bridge/ctl_feed.h"
 #include "chain-bridge/ctl_screen.h"
+#include "common/json.h"
 
 #define REDRAW_MS  250
 #define SUMMARY_MS 10000
@@ -19,6 +20,7 @@
 struct config {
     struct ctl_feed_config feed;
     uint32_t seconds;
+    bool json;
 };
 
 struct watch {
@@ -27,6 +29,7 @@ struct watch {
     struct ctl_feed *feed;
     sigset_t signals;
     bool live; /* draws on a terminal; else prints lines */
+    bool json; /* the messages themselves, one a line */
     bool colour;
     bool unicode;
 };
@@ -80,11 +83,34 @@ static void draw(const struct watch *watch)
     buf_free(&out);
 }
 
+static void print_message(const struct ctl_feed_item *item, uint64_t now_ms)
+{
+    struct buf line = BUF_INIT;
+    json_t *payload = json_parse(item->payload, item->len, NULL);
+    buf_printf(&line, "{\"t_ms\":%llu,\"topic\":", (unsigned long long)now_ms);
+    json_append_string(&line, item->topic);
+    buf_printf(&line, ",\"payload\":");
+    /* Valid JSON has line breaks between its tokens only. */
+    for (size_t i = 0; payload != NULL && i < item->len; i++)
+        buf_append_u8(&line, (uint8_t)item->payload[i] < ' ' ? ' ' : (uint8_t)item->payload[i]);
+    if (payload == NULL)
+        json_append_string(&line, item->payload);
+    buf_printf(&line, "}\n");
+    json_decref(payload);
+    write_all(&line);
+    buf_free(&line);
+}
+
 static void take_item(struct watch *watch, const struct ctl_feed_item *item)
 {
     struct buf line = BUF_INIT;
     char time[CLOCK_TEXT];
     uint64_t now_ms = clock_unix_ms(watch->clock);
+    if (watch->json) {
+        if (item->kind == CTL_FEED_MESSAGE)
+            print_message(item, now_ms);
+        return;
+    }
     if (item->kind == CTL_FEED_MESSAGE) {
         board_message(watch->board, item->topic, item->payload, item->len, now_ms);
         return;
@@ -101,6 +127,8 @@ static void take_item(struct watch *watch, const struct ctl_feed_item *item)
 static void show(struct watch *watch, bool summary)
 {
     struct buf news = BUF_INIT;
+    if (watch->json)
+        return;
     board_tell(watch->board, &news);
     if (summary)
         board_sum_up(watch->board, &news, clock_unix_ms(watch->clock));
@@ -173,7 +201,8 @@ static void run_watch(struct watch *watch, uint32_t seconds)
     loop(watch, seconds);
     if (watch->live)
         print("\x1b[0m\x1b[?25h\x1b[?1049l");
-    board_sum_up(watch->board, &last, clock_unix_ms(watch->clock));
+    if (!watch->json)
+        board_sum_up(watch->board, &last, clock_unix_ms(watch->clock));
     write_all(&last);
     buf_free(&last);
 }
@@ -184,6 +213,8 @@ static int run(struct ctl *ctl, void *config_, struct err *err)
     struct watch watch = {.clock = ctl->clock, .board = board_new((uint16_t)config->feed.group)};
     block_signals(&watch);
     look_at_terminal(&watch);
+    watch.json = config->json;
+    watch.live = watch.live && !watch.json;
     watch.feed = ctl_feed_open(&config->feed, err);
     if (watch.feed != NULL)
         run_watch(&watch, config->seconds);
@@ -196,6 +227,7 @@ static int run(struct ctl *ctl, void *config_, struct err *err)
 static const struct option_row ROWS[] = {
     CTL_FEED_ROWS(struct config),
     OPTION_U32(struct config, seconds, "seconds", "0", 0, 86400, "stop after so long; 0: never"),
+    OPTION_FLAG(struct config, json, "json", "print each message as JSON, one a line"),
 };
 
 const struct ctl_verb ctl_watch = {

@@ -90,6 +90,8 @@ async function operate(stage, dir) {
   assert.ok(status.servers[0].days_left === null || status.servers[0].days_left > 0);
   assert.equal(status.bridge.state, 'online');
   assert.equal(status.quarantined, 0);
+  const heard = done('watch', '--json', '--seconds', 2).trim().split('\n').map((line) => JSON.parse(line));
+  assert.ok(heard.some(({ topic, payload }) => topic === 'amr/v1/1/E0001/birth' && payload.meter === 65537));
   assert.match(done('status'), /^bridge +online: \d+ reports stored, \d+ sealed, \d+ in backlog/m);
 
   run('mosquitto_pub', [
