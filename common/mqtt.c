@@ -560,6 +560,7 @@ static void say_disconnect(struct mqtt *mqtt, uint32_t timeout_ms)
 /** Takes the link down, destroys the handle and reports what was still unacknowledged. */
 static void attempt_end(struct mqtt *mqtt)
 {
+    uint32_t timeout_ms;
     bool clean;
 
     pthread_mutex_lock(&mqtt->lock);
@@ -567,9 +568,10 @@ static void attempt_end(struct mqtt *mqtt)
     mqtt->state = LINK_DOWN;
     while (mqtt->users > 0)
         pthread_cond_wait(&mqtt->changed, &mqtt->lock);
+    timeout_ms = mqtt->stopping ? mqtt->stop_timeout_ms : LEAVE_MS;
     pthread_mutex_unlock(&mqtt->lock);
     if (clean)
-        say_disconnect(mqtt, mqtt->stopping ? mqtt->stop_timeout_ms : LEAVE_MS);
+        say_disconnect(mqtt, timeout_ms);
     if (mqtt->handle)
         MQTTAsync_destroy(
             &mqtt->handle); /* waits for callbacks; calls on_publish_failure for most of them */
