@@ -94,9 +94,12 @@ static const char *const STATEMENTS[STATEMENT_COUNT] = {
     [GET_REGISTERS] = "SELECT serial, import_raw_wh, import_shown_wh, export_raw_wh,"
                       " export_shown_wh FROM registers",
     [SET_REGISTERS] = "INSERT OR REPLACE INTO registers VALUES (1, ?, ?, ?, ?, ?)",
-    [OPEN_REPORT] = "SELECT sequence, payload FROM report WHERE state IN (0, 1) AND sequence > ?"
+    /* Also what was refused for its signature: after the rotation, before the meter had the key. */
+    [OPEN_REPORT] = "SELECT sequence, payload FROM report WHERE (state IN (0, 1)"
+                    " OR (state = 3 AND cause = 'signature')) AND sequence > ?"
                     " ORDER BY sequence LIMIT 1",
-    [SET_REPORT] = "UPDATE report SET payload = ? WHERE sequence = ?",
+    [SET_REPORT] = "UPDATE report SET payload = ?, state = iif(state = 3, 0, state), cause = NULL"
+                   " WHERE sequence = ?",
     [SET_EVENT] = "UPDATE event SET payload = ? WHERE sequence = ?",
     [SET_RESULT] = "UPDATE result SET payload = ? WHERE sequence = ?",
     [SET_SIGNER] = "UPDATE identity SET signer = ?",
