@@ -13,6 +13,12 @@ const EVENTS_SHOWN = 50;
 
 // --- facts -----------------------------------------------------------------------------------------
 
+/** What a meter has that has not told its registers. */
+const USUAL = [
+  { name: 'import_wh', obis: '1-0:1.8.0', unit: 'Wh' },
+  { name: 'export_wh', obis: '1-0:2.8.0', unit: 'Wh' },
+];
+
 function registersCard() {
   const body = el('tbody');
   const table = el(
@@ -27,7 +33,8 @@ function registersCard() {
   );
   return {
     element: card('Registers', { class: 'registers' }, el('div', { class: 'scroll-x' }, table)),
-    show({ registers, import_wh, export_wh }) {
+    show({ registers: told, import_wh, export_wh }) {
+      const registers = told.length ? told : USUAL;
       const values = { '1-0:1.8.0': import_wh, '1-0:2.8.0': export_wh };
       fill(
         body,

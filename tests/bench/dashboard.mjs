@@ -113,7 +113,7 @@ async function updates(world) {
   await publish(0);
   await publish(1);
   const page = await world.at('meter/H-01');
-  await page.locator('.registers td', { hasText: 'kWh' }).waitFor();
+  await page.locator('.registers td', { hasText: 'kWh' }).first().waitFor();
   const times = [];
   for (let i = 2; i <= UPDATES + 1; i++) {
     const wanted = String(((7_000_000 + i) / 1000).toFixed(3)).slice(-7);
