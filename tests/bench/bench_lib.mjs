@@ -133,8 +133,9 @@ export function rate(states, key, total, from) {
 }
 
 /** Sends what was signed until the broker has taken it all; resolves with when it began. */
-export async function send(stage, meters, window = 50) {
+export async function send(stage, meters, window = 50, rate = []) {
   const args = ['send', stage.path('pki'), stage.brokerPort, stage.path('reports'), meters, window];
+  args.push(...[rate].flat());
   const child = spawn(LOAD, args.map(String), { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   await lines.next();
