@@ -70,6 +70,7 @@ amr_library(
   ctl_status
   ctl_store
   ctl_target
+  ctl_token
   ctl_tx
   ctl_verbs
   ctl_verify

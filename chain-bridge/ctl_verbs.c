@@ -19,6 +19,7 @@
 #include "chain-bridge/ctl_roles.h"
 #include "chain-bridge/ctl_staff.h"
 #include "chain-bridge/ctl_status.h"
+#include "chain-bridge/ctl_token.h"
 #include "chain-bridge/ctl_verify.h"
 #include "chain-bridge/ctl_watch.h"
 #include "common/manual.h"
@@ -68,6 +69,9 @@ static const struct ctl_verb *const OPERATE[] = {
     &ctl_quarantine_list,
     &ctl_quarantine_show,
     &ctl_quarantine_release,
+    &ctl_token_add,
+    &ctl_token_remove,
+    &ctl_token_list,
 };
 
 static const struct ctl_verb *const AUDIT[] = {

@@ -1,7 +1,6 @@
 # The web side of amr-bridge: dashboard, API, live data and metrics (web.h).
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 set(web_modules
-    store_web
     web
     web_access
     web_alarms
