@@ -48,6 +48,12 @@ struct peer {
     struct peer *next;
 };
 
+/* libwebsockets hands the first member back. */
+struct timer {
+    lws_sorted_usec_list_t sul;
+    struct web_server *server;
+};
+
 struct web_server {
     struct web_server_config config;
     struct lws_context *lws;
@@ -63,7 +69,7 @@ struct web_server {
     pthread_mutex_t lock;
     struct web_job *done; /* under the lock */
     struct peer *pages;
-    lws_sorted_usec_list_t timer;
+    struct timer timer;
     uint64_t ticked_mono_ms;
     uint64_t heard_ms;
     unsigned connections;
@@ -264,7 +270,7 @@ static int on_opened(struct peer *peer)
     peer->next = server->pages;
     peer->checked_mono_ms = clock_mono_ms(server->config.shared->clock);
     server->pages = peer;
-    lws_sul_schedule(server->lws, 0, &server->timer, server->timer.cb, REFRESH_US);
+    lws_sul_schedule(server->lws, 0, &server->timer.sul, server->timer.sul.cb, REFRESH_US);
     return 0;
 }
 
@@ -382,7 +388,7 @@ static void serve_pages(struct web_server *server, uint64_t now)
 
 static void on_timer(lws_sorted_usec_list_t *timer)
 {
-    struct web_server *server = lws_container_of(timer, struct web_server, timer);
+    struct web_server *server = ((struct timer *)(void *)timer)->server;
     const struct web_feed_sink sink = {.report = on_report, .batch = on_batch, .cookie = server};
     uint64_t now = clock_mono_ms(server->config.shared->clock);
     web_feed_drain(server->config.feed, &sink, &server->heard_ms);
@@ -544,8 +550,8 @@ static int open_all(struct web_server *server, struct err *err)
     server->jobs = web_jobs_start(&jobs, err);
     if (!server->jobs)
         return -1;
-    server->timer.cb = on_timer;
-    lws_sul_schedule(server->lws, 0, &server->timer, on_timer, 1);
+    server->timer = (struct timer){.sul = {.cb = on_timer}, .server = server};
+    lws_sul_schedule(server->lws, 0, &server->timer.sul, on_timer, 1);
     if (pthread_create(&server->thread, NULL, serve, server) != 0)
         return err_set(err, "dashboard: cannot start a thread");
     server->runs = true;
