@@ -1,12 +1,12 @@
 // amrctl verify and readings against a ledger that viem wrote: what is good is found good, every
 // kind of tampering is named, and what is missing is told apart from what is wrong.
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { setSignEntropy } from 'viem/accounts';
 import { decodeRecords } from '../verify/records.mjs';
-import { Stage } from './harness.mjs';
+import { Stage, until } from './harness.mjs';
 import { LedgerWorld, archiveSum, meterKey, quarterHours } from './ledger_world.mjs';
 
 const [GOOD, FAILED, USAGE, REFUSED, WRONG, INCOMPLETE] = [0, 1, 2, 3, 4, 6];
@@ -295,6 +295,33 @@ ledgerTest('meters must go on where the ledger before this one ended', async (st
   assert.deepEqual([kinds(result), result.of_ledger[0].meter], [['before'], 65538]);
   assert.equal(stage.amrctl(...options, '--meter', '1/1', archive).code, GOOD);
   assert.equal(world.batches.length, 4);
+});
+
+ledgerTest('a check that is killed goes on where it was', async (stage) => {
+  const world = new LedgerWorld(stage);
+  await world.register(3, 60);
+  await world.asAdmin('addServer', meterKey(900).address, 3);
+  const meters = Array.from({ length: 60 }, (_, i) => 3 * 65536 + 1 + i);
+  for (let i = 0; i < 40; i++) await sealNext(world, meters, i, { server: meterKey(900).address });
+  const archive = world.archive(stage.path('a.archive'));
+  const state = stage.path('state.json');
+  const args = ['verify', '--json', '--cache', 'none', '--group', 3, '--threads', 1];
+  args.push('--state', state, ...stage.onChain, archive);
+  const child = Object.assign(stage.program('verify', stage.amrctlPath, args), { mayFail: true });
+  child.start();
+  // A slow machine: it is let run for a moment at a time, until it has saved what it did.
+  await until('a state', () => {
+    child.child.kill('SIGSTOP');
+    if (existsSync(state)) return true;
+    child.child.kill('SIGCONT');
+    return child.ended;
+  });
+  await child.kill();
+  const { next } = JSON.parse(readFileSync(state, 'utf8'));
+  const made = stage.amrctl(...args);
+  const result = JSON.parse(made.stdout);
+  assert.deepEqual([made.code, result.resumed, result.verified], [GOOD, next, 60 * 160]);
+  assert.deepEqual([...new Set(result.meters.map((m) => m.sequence))], [40]);
 });
 
 /** A node between us and the real one; `rule(method, params)` may answer in its place. */
