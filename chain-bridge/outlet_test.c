@@ -96,8 +96,9 @@ static void on_heard(void *cookie, const char *topic, const void *payload, size_
     pthread_mutex_lock(&world->lock);
     if (world->count < KEPT) {
         world->topics[world->count] = xstrdup(topic);
-        world->payloads[world->count] = strndup(payload, len);
-        world->count++;
+        char *text = xcalloc(1, len + 1);
+        memcpy(text, payload, len);
+        world->payloads[world->count++] = text;
     }
     pthread_mutex_unlock(&world->lock);
 }

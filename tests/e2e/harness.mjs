@@ -94,6 +94,7 @@ export class Stage {
     if (keepsState) {
       this.chainState = this.path('chain.json');
       args.push('--state', this.chainState, '--state-interval', 1);
+      args.push('--timestamp', Math.floor(Date.now() / 1000)); // the same first block ever after
     }
     this.chain = this.program('anvil', join(FOUNDRY, `anvil-linux-${PLATFORM}/bin/anvil`), args);
     this.rpcUrl = `http://127.0.0.1:${this.rpcPort}`;
