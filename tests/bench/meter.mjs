@@ -28,7 +28,7 @@ const MIB = 1 << 20;
 const { values: options } = parseArgs({
   options: {
     json: { type: 'string' },
-    fleet: { type: 'string', default: '200' },
+    fleet: { type: 'string', default: '500' },
     seconds: { type: 'string', default: '30' },
   },
 });
