@@ -58,7 +58,7 @@ struct mqtt {
     struct mqtt_handlers handlers;
     struct mqtt_setup setup;
 
-    MQTTAsync anchor; /* never connects: keeps Paho from tearing itself down between attempts */
+    MQTTAsync anchor; /* see keep_paho() */
     pthread_t connector;
     bool started;
 
@@ -681,11 +681,22 @@ struct mqtt *mqtt_new(const struct mqtt_config *config, const struct mqtt_handle
     return mqtt;
 }
 
-int mqtt_start(struct mqtt *mqtt, struct err *err)
+/*
+ * A handle that never connects and is never destroyed: with its last handle Paho tears itself down,
+ * while its receiving thread may still write a trace entry into the table that this frees.
+ */
+static int keep_paho(struct mqtt *mqtt, struct err *err)
 {
     if (MQTTAsync_create(&mqtt->anchor, mqtt->setup.servers[0], mqtt->setup.config.client_id,
                          MQTTCLIENT_PERSISTENCE_NONE, NULL) != MQTTASYNC_SUCCESS)
         return err_set(err, "start the MQTT library");
+    return 0;
+}
+
+int mqtt_start(struct mqtt *mqtt, struct err *err)
+{
+    if (keep_paho(mqtt, err))
+        return -1;
     errno = pthread_create(&mqtt->connector, NULL, connector_main, mqtt);
     if (errno)
         return err_errno(err, "start the MQTT thread");
@@ -726,7 +737,6 @@ void mqtt_free(struct mqtt *mqtt)
     if (!mqtt)
         return;
     mqtt_stop(mqtt, 0);
-    MQTTAsync_destroy(&mqtt->anchor);
     mqtt_setup_free(&mqtt->setup);
     clock_free(mqtt->clock);
     pthread_cond_destroy(&mqtt->changed);

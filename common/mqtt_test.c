@@ -615,33 +615,6 @@ static void a_configuration_that_cannot_work_is_refused(void **state)
     }
 }
 
-/**
- * Paho tears itself down with its last client, and then now and then leaves a block behind that
- * leak checkers find. One client that stays keeps that to the end of the process.
- */
-static struct mqtt *keep_paho_alive(void)
-{
-    static const struct mqtt_handlers NONE = {0};
-    struct mqtt_config config = {.servers = "tcp://127.0.0.1:1",
-                                 .client_id = "keeper",
-                                 .retry_min_ms = 3600000,
-                                 .retry_max_ms = 3600000};
-    struct mqtt *mqtt = mqtt_new(&config, &NONE, NULL);
-
-    if (!mqtt || mqtt_start(mqtt, NULL))
-        abort();
-    return mqtt;
-}
-
-/* ThreadSanitizer sees nothing of Paho's own locks: there each test wants threads of its own. */
-#if defined(__SANITIZE_THREAD__)
-#define KEEP_PAHO_ALIVE 0
-#else
-#define KEEP_PAHO_ALIVE 1
-#endif
-
-static struct mqtt *keeper;
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -659,6 +632,5 @@ int main(void)
     };
 
     signal(SIGPIPE, SIG_IGN);
-    keeper = KEEP_PAHO_ALIVE ? keep_paho_alive() : NULL;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
