@@ -10,6 +10,8 @@
 
 #include "common/options.h"
 
+#define UNANSWERED_MS 30000
+
 static uint16_t port_of(const char *server)
 {
     const char *colon = strrchr(server, ':');
@@ -42,8 +44,12 @@ void mqtt_socket_no_delay(const char *server)
         uint64_t fd;
         struct err err = ERR_INIT;
         int on = 1;
-        if (parse_u64(&fd, entry->d_name, 0, INT32_MAX, &err) == 0 && peer_port((int)fd) == port)
+        unsigned unanswered_ms = UNANSWERED_MS;
+        if (parse_u64(&fd, entry->d_name, 0, INT32_MAX, &err) == 0 && peer_port((int)fd) == port) {
             setsockopt((int)fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+            setsockopt((int)fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered_ms,
+                       sizeof(unanswered_ms));
+        }
     }
     if (fds)
         closedir(fds);

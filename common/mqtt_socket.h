@@ -9,8 +9,9 @@
 #define AMR_COMMON_MQTT_SOCKET_H
 
 /**
- * Sets TCP_NODELAY on this process's connections to the port of `server` (ssl://host:port). Any
- * thread; a connection that is not found stays as it is: slower, not wrong.
+ * Sets TCP_NODELAY, and a TCP_USER_TIMEOUT of 30 s (a cable that was pulled is noticed by the next
+ * message, not by two missed pings), on this process's connections to the port of `server`
+ * (ssl://host:port). Any thread; a connection that is not found stays as it is: slower, not wrong.
  */
 void mqtt_socket_no_delay(const char *server);
 
