@@ -38,8 +38,11 @@ static struct axis axis_for(double most)
     }
     axis.top = axis.step * ceil(most / axis.step);
     axis.decimals = 0;
-    for (double step = axis.step; axis.decimals < 3 && fabs(step - round(step)) > 1e-6; step *= 10)
+    double step = axis.step;
+    while (axis.decimals < 3 && fabs(step - round(step)) > 1e-6) {
         axis.decimals++;
+        step *= 10;
+    }
     return axis;
 }
 

@@ -89,7 +89,7 @@ static int read_identity(struct store *store, struct store_identity *ret_identit
 {
     struct db_stmt *stmt = db_stmt(store->db, IDENTITY_GET);
     int row = db_step(stmt, err);
-    if (row != 1)
+    if (row <= 0)
         return row;
     struct store_identity found = {.chain_id = db_column_u64(stmt, 0)};
     int got = db_column_bytes(stmt, 1, found.contract.b, sizeof(found.contract.b), err);

@@ -296,7 +296,10 @@ static void drain_item(struct web_feed *feed, struct item *item, const struct we
     } else if (item->kind == ITEM_SEALED) {
         web_live_change(live, item->meter, apply_sealed, item);
     } else if (item->kind == ITEM_EVENT) {
+        struct event_row row = {.received_ms = item->received_ms};
         web_live_change(live, item->meter, apply_event, item);
+        if (payload_event_parse(&row.event, item->data, item->len, NULL) == 0)
+            sink->event(sink->cookie, &row);
     } else {
         sink->batch(sink->cookie);
     }

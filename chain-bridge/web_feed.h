@@ -13,6 +13,7 @@
 #include "chain-bridge/alarm_log.h"
 #include "chain-bridge/notices.h"
 #include "chain-bridge/roster.h"
+#include "chain-bridge/store_web.h"
 #include "chain-bridge/web_live.h"
 #include "common/signer.h"
 #include "common/topic.h"
@@ -43,6 +44,7 @@ struct notices web_feed_notices(struct web_feed *feed);
 /** What the drain passes on, beside changing the model. */
 struct web_feed_sink {
     void (*report)(void *cookie, const struct report *report, uint64_t received_ms);
+    void (*event)(void *cookie, const struct event_row *row);
     void (*batch)(void *cookie);
     void *cookie;
 };

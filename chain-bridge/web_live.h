@@ -54,7 +54,6 @@ struct live_meter {
     uint32_t backlog;
     uint32_t interval_s;
     uint32_t sessions;
-    uint32_t alarms; /* counted since the start, fading by the day */
     uint32_t first_column;
     char firmware[32];
     char source[16];

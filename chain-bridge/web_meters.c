@@ -60,7 +60,6 @@ void web_print_meter(struct buf *out, const struct live_meter *row, bool close)
     json_put_uint(out, "expected", row->day_expected);
     json_put_end_object(out);
     json_put_text(out, "relay", live_relay_text(row->relay));
-    json_put_uint(out, "alarms", row->alarms);
     json_put_text_or_null(out, "firmware", row->firmware);
     json_put_text(out, "signer", eth_address_text(address, &row->signer));
     if (close)

@@ -36,7 +36,8 @@ struct list {
 struct web_push {
     const struct web_context *context;
     struct piece members[MEMBERS_MAX];
-    struct list alarms, batches, details;
+    struct list alarms, batches;
+    struct list readings, events; /* of followed meters */
     uint64_t alarm_revision;
     uint64_t sequence; /* of the pieces; the model's numbers come from the same counter */
     uint64_t heard_ms;
@@ -62,7 +63,8 @@ struct web_push *web_push_new(const struct web_context *context)
     push->alarms = (struct list){xcalloc(ALARMS_SHOWN, sizeof(struct piece)), ALARMS_SHOWN, 0, 0};
     push->batches =
         (struct list){xcalloc(BATCHES_SHOWN, sizeof(struct piece)), BATCHES_SHOWN, 0, 0};
-    push->details = (struct list){xcalloc(DETAILS_MAX, sizeof(struct piece)), DETAILS_MAX, 0, 0};
+    push->readings = (struct list){xcalloc(DETAILS_MAX, sizeof(struct piece)), DETAILS_MAX, 0, 0};
+    push->events = (struct list){xcalloc(DETAILS_MAX, sizeof(struct piece)), DETAILS_MAX, 0, 0};
     push->batches_stale = true;
     return push;
 }
@@ -82,7 +84,8 @@ void web_push_free(struct web_push *push)
         free(push->members[i].json);
     free_list(&push->alarms);
     free_list(&push->batches);
-    free_list(&push->details);
+    free_list(&push->readings);
+    free_list(&push->events);
     free(push);
 }
 
@@ -291,6 +294,17 @@ int web_push_refresh(struct web_push *push, struct err *err)
     return refresh_overview(push, err);
 }
 
+/* A new piece, even where it reads like the one whose place it takes. */
+static void append(struct web_push *push, struct list *list, uint32_t meter, const struct buf *json)
+{
+    struct piece *piece = &list->pieces[list->next];
+    list->next = (list->next + 1) % list->size;
+    list->count += list->count < list->size;
+    free(piece->json);
+    piece->json = NULL;
+    replace(push, piece, meter, json);
+}
+
 void web_push_report(struct web_push *push, const struct report *report, uint64_t received_ms)
 {
     struct buf json = BUF_INIT;
@@ -302,14 +316,19 @@ void web_push_report(struct web_push *push, const struct report *report, uint64_
     for (uint32_t i = 0; i < report->count; i++) {
         buf_clear(&json);
         web_print_reading(&json, row, i, NULL);
-        struct piece *piece = &push->details.pieces[push->details.next];
-        push->details.next = (push->details.next + 1) % push->details.size;
-        push->details.count += push->details.count < push->details.size;
-        free(piece->json);
-        piece->json = NULL;
-        replace(push, piece, report->meter, &json);
+        append(push, &push->readings, report->meter, &json);
     }
     free(row);
+    buf_free(&json);
+}
+
+void web_push_event(struct web_push *push, const struct event_row *row)
+{
+    struct buf json = BUF_INIT;
+    if (push->followers == 0)
+        return;
+    web_print_event(&json, row);
+    append(push, &push->events, row->event.meter, &json);
     buf_free(&json);
 }
 
@@ -396,8 +415,10 @@ static void print_meter(const struct web_push_page *page, struct buf *out)
     json_put_object(out, "meter");
     buf_printf(out, "\"row\":");
     web_print_meter(out, &row, true);
-    if (page->sent) /* what was before a page's first frame it asks the API for */
-        print_list(page, &page->push->details, "readings", page->meter, out);
+    if (page->sent) { /* what was before a page's first frame it asks the API for */
+        print_list(page, &page->push->readings, "readings", page->meter, out);
+        print_list(page, &page->push->events, "events", page->meter, out);
+    }
     json_put_end_object(out);
 }
 

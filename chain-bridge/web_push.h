@@ -9,6 +9,7 @@
 #ifndef AMR_BRIDGE_WEB_PUSH_H
 #define AMR_BRIDGE_WEB_PUSH_H
 
+#include "chain-bridge/store_web.h"
 #include "chain-bridge/web_api.h"
 
 enum { PUSH_METERS_MAX = 256, PUSH_MESSAGE_MAX = 16384 };
@@ -30,6 +31,8 @@ int web_push_subscribe(struct web_push_page *page, const void *text, size_t len,
 int web_push_refresh(struct web_push *push, struct err *err) AMR_NODISCARD;
 /** A stored report, for those who follow its meter. */
 void web_push_report(struct web_push *push, const struct report *report, uint64_t received_ms);
+/** A stored event, likewise. */
+void web_push_event(struct web_push *push, const struct event_row *row);
 /** A batch was sealed: the list is read again. */
 void web_push_batches(struct web_push *push);
 /** When the last message from a broker came. */

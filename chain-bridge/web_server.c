@@ -347,6 +347,12 @@ static void on_report(void *cookie, const struct report *report, uint64_t receiv
     web_push_report(server->push, report, received_ms);
 }
 
+static void on_event(void *cookie, const struct event_row *row)
+{
+    struct web_server *server = cookie;
+    web_push_event(server->push, row);
+}
+
 static void on_batch(void *cookie)
 {
     struct web_server *server = cookie;
@@ -389,7 +395,8 @@ static void serve_pages(struct web_server *server, uint64_t now)
 static void on_timer(lws_sorted_usec_list_t *timer)
 {
     struct web_server *server = ((struct timer *)(void *)timer)->server;
-    const struct web_feed_sink sink = {.report = on_report, .batch = on_batch, .cookie = server};
+    const struct web_feed_sink sink = {
+        .report = on_report, .event = on_event, .batch = on_batch, .cookie = server};
     uint64_t now = clock_mono_ms(server->config.shared->clock);
     web_feed_drain(server->config.feed, &sink, &server->heard_ms);
     web_push_heard(server->push, server->heard_ms);

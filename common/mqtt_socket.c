@@ -26,7 +26,7 @@ static uint16_t peer_port(int fd)
         struct sockaddr any;
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
-    } peer;
+    } peer = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t len = sizeof(peer);
     if (getpeername(fd, &peer.any, &len))
         return 0;

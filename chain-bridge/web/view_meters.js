@@ -124,17 +124,6 @@ const columns = (live) => [
       width: '150px',
     },
   ),
-  text(
-    'alarms',
-    'Alarms',
-    (r) => r.alarms,
-    (r) => (r.alarms ? f.number(r.alarms) : f.UNKNOWN),
-    {
-      class: 'number wide',
-      width: '90px',
-      help: 'in the last 24 h',
-    },
-  ),
 ];
 
 // --- filter ----------------------------------------------------------------------------------------

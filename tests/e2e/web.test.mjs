@@ -81,7 +81,7 @@ async function busyStage(stage, options) {
     'sealed readings',
     async () =>
       (await visitor.data('/meters')).items.filter((row) => row.sealed_sequence >= 3).length === 2 &&
-      (await visitor.data('/alarms')).items.length > 0,
+      (await visitor.data('/alarms')).items.some(({ cause }) => cause === 'malformed'),
   );
   return visitor;
 }
@@ -144,8 +144,8 @@ scenario('every path answers as the API is described', async (stage) => {
   await api.call('GET', '/reports/daily', '/reports/daily?date=2026-02-30');
 
   const { body: alarms } = await api.call('GET', '/alarms', '/alarms?state=open');
-  const [alarm] = alarms.items;
-  assert.equal(alarm.cause, 'malformed');
+  // Others may be there: a meter that knocked before the broker had read the registry.
+  const alarm = alarms.items.find(({ cause }) => cause === 'malformed');
   await api.call('GET', '/alarms/{id}', `/alarms/${alarm.id}`);
   const { body: seen } = await api.call(
     'POST',
@@ -303,6 +303,11 @@ scenario('live pages get a snapshot, then what changed, and resume', async (stag
   assert.equal(delta.meter.row.serial, 'A-02');
   assert.ok(page.frames.slice(1).every((frame) => frame.overview?.target_percent === undefined));
   await page.frame('a batch', (frame) => frame.type === 'delta' && frame.batches);
+  const meter = stage.meters.find(({ serial }) => serial === 'A-02');
+  await meter.stop();
+  await stage.startMeters(meter);
+  const told = await page.frame('an event', (frame) => frame.meter?.events);
+  assert.deepEqual([told.meter.events[0].code, told.meter.row.serial], [2, 'A-02']); // power up
 
   const { boot, sequence } = page.frames.at(-1);
   page.socket.close();
