@@ -4,7 +4,7 @@
 //
 // Takes *.html, *.css, *.js, *.svg of this folder, openapi.json, and what vendor.txt names ("NAME
 // PATH" a line, PATH within node_modules) as vendor/NAME. Compressed with gzip; the ETag is the
-// content's hash. Without the npm packages it makes a program without them and says so.
+// content's hash. Without the npm packages there is no dashboard, so it fails and says how to get them.
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -44,8 +44,8 @@ const rows = [];
 const arrays = [];
 for (const [path, file] of files) {
   if (!existsSync(file)) {
-    console.error(`embed: ${path} is missing, the dashboard will not work: deploy/install build`);
-    continue;
+    console.error(`embed: ${file} is missing; run deploy/install build`);
+    process.exit(1);
   }
   const content = readFileSync(file);
   const packed = gzipSync(content, { level: 9 });
