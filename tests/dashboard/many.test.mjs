@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { encodeFunctionData, parseAbi } from 'viem';
+import { until } from '../e2e/processes.mjs';
 import { loaded, picture, reads } from './browser.mjs';
 
 // Without sanitizers, which make ten thousand of anything slow.
@@ -36,9 +37,18 @@ async function register({ stage }, count) {
   await stage.bridge.says(new RegExp(`registry changed .* active=${count}$`, 'm'));
 }
 
+/** Until the pages' own view of the registry has them, too. */
+async function shown({ url }, count) {
+  const metrics = async () => (await fetch(`${url}/metrics`)).text();
+  await until('the pages to know all meters', async () =>
+    (await metrics()).includes(`amr_meters{state="never"} ${count}\n`),
+  );
+}
+
 before(async () => {
   world = await World.make({ bridge: ['--web-interval-s', 900] });
   await register(world, COUNT);
+  await shown(world, COUNT);
 });
 
 after(async () => {
